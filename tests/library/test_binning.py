@@ -1,0 +1,130 @@
+"""Binning: hand arithmetic, then properties over factors and slab cuts."""
+
+import numpy as np
+import pytest
+from densecell.binning import (
+    bin_image,
+    bin_labels,
+    binned_origin_nm,
+    binned_shape,
+    binned_voxel_size_nm,
+    count_classes,
+)
+
+FACTORS = [(1, 1, 1), (1, 2, 2), (2, 1, 3), (2, 2, 2), (3, 4, 5)]
+
+
+def test_mean_of_one_block():
+    slab = np.arange(8, dtype=np.float32).reshape(2, 2, 2)
+    assert bin_image(slab, (2, 2, 2)).tolist() == [[[3.5]]]
+
+
+def test_incomplete_block_is_averaged_over_what_it_has():
+    slab = np.array([[[10, 20, 60]]], np.uint8)
+    assert bin_image(slab, (1, 1, 2)).tolist() == [[[15, 60]]]
+
+
+def test_integer_halves_round_to_even():
+    slab = np.array([[[0, 1, 1, 2, 2, 3]]], np.uint16)
+    binned = bin_image(slab, (1, 1, 2))
+    assert binned.tolist() == [[[0, 2, 2]]]  # 0.5, 1.5, 2.5
+    assert binned.dtype == np.uint16
+
+
+def test_uint16_maximum_does_not_overflow():
+    slab = np.full((4, 8, 8), 65535, np.uint16)
+    assert (bin_image(slab, (4, 8, 8)) == 65535).all()
+
+
+def test_wide_integers_are_refused():
+    with pytest.raises(ValueError, match="at most 32 bits"):
+        bin_image(np.zeros((2, 2, 2), np.int64), (2, 2, 2))
+
+
+@pytest.mark.parametrize("factors", [(0, 1, 1), (1, 1), (1.5, 1, 1)])
+def test_bad_factors_are_refused(factors):
+    with pytest.raises(ValueError, match="three integers"):
+        binned_shape((4, 4, 4), factors)
+
+
+def test_geometry():
+    assert binned_shape((5, 6, 7), (2, 3, 4)) == (3, 2, 2)
+    assert binned_voxel_size_nm((40, 10, 10), (1, 2, 4)) == (40, 20, 40)
+    # Voxels 0 and 1 have their centers at 100 and 110 nm, so their block has it at 105 nm.
+    assert binned_origin_nm((0, 100, 100), (40, 10, 10), (1, 2, 4)) == (0, 105, 115)
+
+
+@pytest.mark.parametrize("factors", FACTORS)
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_image_matches_the_plain_loop(factors, dtype):
+    slab = np.random.default_rng(0).integers(0, 256, (5, 9, 11)).astype(dtype)
+    binned = bin_image(slab, factors)
+    assert binned.dtype == dtype
+    assert binned.shape == binned_shape(slab.shape, factors)
+    for index in np.ndindex(binned.shape):
+        block = slab[tuple(slice(i * f, (i + 1) * f) for i, f in zip(index, factors, strict=True))]
+        mean = block.mean(dtype=np.float64)
+        assert binned[index] == (mean.astype(dtype) if dtype == np.float32 else np.rint(mean))
+
+
+@pytest.mark.parametrize("factors", FACTORS)
+def test_slab_by_slab_equals_whole(factors):
+    rng = np.random.default_rng(1)
+    image = rng.integers(0, 65536, (13, 7, 8), dtype=np.uint16)
+    labels = rng.choice(np.array([0, 1, 2, 255], np.uint8), image.shape, p=[0.4, 0.3, 0.25, 0.05])
+    counts = count_classes(labels, 3)
+    step = 2 * factors[0]
+    slabs = [slice(z, z + step) for z in range(0, 13, step)]
+    assert np.array_equal(
+        np.concatenate([bin_image(image[s], factors) for s in slabs]), bin_image(image, factors)
+    )
+    assert np.array_equal(
+        np.concatenate([bin_labels(labels[s], factors, counts) for s in slabs]),
+        bin_labels(labels, factors, counts),
+    )
+    assert np.array_equal(sum(count_classes(labels[s], 3) for s in slabs), counts)
+
+
+def test_factor_one_is_identity():
+    labels = np.random.default_rng(2).choice(np.array([0, 1, 255], np.uint8), (3, 4, 5))
+    assert np.array_equal(bin_image(labels, (1, 1, 1)), labels)
+    assert np.array_equal(bin_labels(labels, (1, 1, 1), [5, 5]), labels)
+
+
+def test_mean_is_conserved_where_the_shape_divides():
+    image = np.random.default_rng(3).random((4, 6, 10))
+    assert bin_image(image, (2, 3, 5)).mean() == pytest.approx(image.mean(), rel=1e-12)
+
+
+def test_majority_wins():
+    assert bin_labels(np.array([[[0, 0, 0, 1]]], np.uint8), (1, 1, 4), [1000, 1]).item() == 0
+
+
+@pytest.mark.parametrize(("counts", "winner"), [([9, 1], 1), ([1, 9], 0), ([5, 5], 0)])
+def test_tie_goes_to_the_class_rarer_in_the_volume(counts, winner):
+    assert bin_labels(np.array([[[0, 1], [1, 0]]], np.uint8), (1, 2, 2), counts).item() == winner
+
+
+def test_block_with_an_unlabelled_voxel_is_unlabelled():
+    slab = np.array([[[1, 1, 255, 1, 0]]], np.uint8)
+    assert bin_labels(slab, (1, 1, 2), [1, 4]).tolist() == [[[1, 255, 0]]]
+
+
+def test_block_sum_above_255_votes_is_counted():
+    slab = np.zeros((1, 20, 20), np.uint8)
+    slab[:, :, :9] = 1  # 180 against 220
+    assert bin_labels(slab, (1, 20, 20), [220, 180]).item() == 0
+
+
+def test_class_counts_leave_out_unlabelled():
+    assert count_classes(np.array([[[0, 0, 2, 255]]], np.uint8), 4).tolist() == [2, 0, 1, 0]
+
+
+def test_unknown_label_is_refused():
+    with pytest.raises(ValueError, match=r"found \[7\]"):
+        bin_labels(np.array([[[0, 7]]], np.uint8), (1, 1, 2), [1, 1])
+
+
+def test_labels_of_another_dtype_are_refused():
+    with pytest.raises(ValueError, match="uint8"):
+        count_classes(np.zeros((1, 1, 1), np.int32), 2)

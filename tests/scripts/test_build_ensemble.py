@@ -1,0 +1,57 @@
+import json
+
+import build_ensemble
+import pandas as pd
+import pytest
+import torch
+from densecell import checkpoints, files, io
+
+CLASSES = [{"name": "background", "group": "background"}, {"name": "cell", "group": "cell"}]
+
+
+def write_checkpoint(path, experiment, seed, targets=("background", "cell")):
+    path.parent.mkdir(parents=True)
+    spec = {key: None for key in checkpoints.KEYS}
+    spec |= {"classes": ["background", "cell"], "targets": list(targets), "decision": "argmax"}
+    spec |= {"experiment": experiment, "seeds": {"seed": seed}}
+    checkpoints.write_checkpoint(path, {"w": torch.zeros(1)}, spec, {})
+    return str(path)
+
+
+@pytest.fixture
+def results(tmp_path):
+    rows = [("a", 2, 1, 0.7), ("a", 1, 2, 0.6), ("b", 1, 1, 0.65)]
+    ranking = pd.DataFrame(rows, columns=["experiment", "seed", "rank", "eval_miou"]).assign(collapsed=False)
+    io.write_table(tmp_path / "ranking.csv", ranking, {})
+    for experiment, seed in (("a", 1), ("a", 2), ("b", 1)):
+        write_checkpoint(tmp_path / "models" / experiment / f"seed{seed}" / "best.safetensors", experiment, seed)
+    return tmp_path
+
+
+def build(results, experiments, k, classes=CLASSES):
+    paths = [str(p) for e in experiments for p in sorted((results / "models" / e).rglob("*.safetensors"))]
+    output = results / "ensembles" / "mine" / f"top{k}.json"
+    arguments = ["--ranking", str(results / "ranking.csv"), "--checkpoints", *paths, "--name", "mine"]
+    arguments += ["--experiments", json.dumps(experiments), "--top-k", str(k), "--classes", json.dumps(classes)]
+    build_ensemble.main([*arguments, "--output", str(output)])
+    return output, files.read_json(output)
+
+
+def test_members_come_in_eval_order_with_paths_relative_to_the_list(results):
+    output, members = build(results, ["a"], 2)
+    assert [(m["experiment"], m["seed"], m["eval_miou"]) for m in members["members"]] == [("a", 2, 0.7), ("a", 1, 0.6)]
+    assert members["members"][0]["checkpoint"] == "../../models/a/seed2/best.safetensors"
+    assert (output.parent / members["members"][1]["checkpoint"]).exists()
+    assert (members["name"], members["experiments"], members["decision"]) == ("mine", ["a"], "argmax")
+
+
+def test_experiments_are_ranked_together(results):
+    _, members = build(results, ["a", "b"], 3)
+    assert [(m["experiment"], m["seed"]) for m in members["members"]] == [("a", 2), ("b", 1), ("a", 1)]
+
+
+def test_refuses_more_members_than_networks_and_other_classes(results):
+    with pytest.raises(ValueError, match=r"ensembles.mine: k: expected 1 to 2 .* found 3"):
+        build(results, ["a"], 3)
+    with pytest.raises(ValueError, match="trained for the classes background, cell, the configuration has tissue"):
+        build(results, ["a"], 1, [{"name": "tissue", "group": "cell"}])

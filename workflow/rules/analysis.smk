@@ -1,0 +1,74 @@
+"""The numbers biologists publish: volume fractions."""
+
+
+rule compute_volume_fractions:
+    input:
+        reference=with_sidecar(f"{R}/regions/{{region}}/labels_{{reference}}.ome.zarr"),
+        predictions=predictor_inputs,
+    output:
+        f"{R}/volume_fractions/{{region}}/{{reference}}/{{ensemble}}.csv",
+    params:
+        predictions=lambda w: " ".join(predictor_volumes(w)),
+        predictors=lambda w: as_json(predictor_names(w)),
+        keys=table_keys,
+        settings=as_json(config["analysis"]["volume_fractions"]),
+        classes=CLASSES,
+        code=code("compute_volume_fractions"),
+    log:
+        f"{R}/logs/compute_volume_fractions/{{region}}_{{reference}}_{{ensemble}}.log",
+    conda:
+        "../../envs/imaging.yaml"
+    message:
+        "Computing volume fractions of {wildcards.ensemble} in {wildcards.region} against {wildcards.reference}"
+    shell:
+        "python {SCRIPTS}/compute_volume_fractions.py --reference {input.reference[0]:q} "
+        "--predictions {params.predictions} --predictors {params.predictors:q} --keys {params.keys:q} "
+        "--settings {params.settings:q} --classes {params.classes:q} --output {output:q} "
+        "--code-hash {params.code} 2>&1 | tee {log:q}"
+
+
+rule compute_tissue_fractions:
+    input:
+        folder=f"{R}/volumes/{{volume}}/{{ensemble}}",
+    output:
+        f"{R}/volume_fractions/{{volume}}/none/{{ensemble}}.csv",
+    params:
+        keys=lambda w: as_json({"volume": w.volume, "region": "", "reference": "", "experiment": w.ensemble}),
+        settings=as_json(config["analysis"]["volume_fractions"]),
+        classes=CLASSES,
+        code=code("compute_volume_fractions"),
+    log:
+        f"{R}/logs/compute_tissue_fractions/{{volume}}_{{ensemble}}.log",
+    conda:
+        "../../envs/imaging.yaml"
+    message:
+        "Computing volume fractions of the whole volume {wildcards.volume}"
+    shell:
+        "python {SCRIPTS}/compute_volume_fractions.py --predictions {input.folder}/labels.ome.zarr --predictors '[\"chosen\"]' "
+        "--keys {params.keys:q} --settings {params.settings:q} --classes {params.classes:q} --output {output:q} "
+        "--code-hash {params.code} 2>&1 | tee {log:q}"
+
+
+def fraction_files():
+    scored = [f.replace("/confusion/", "/volume_fractions/") for f in confusion_files(SCORED)]
+    return scored + [f"{R}/volume_fractions/{v}/none/{e}.csv" for v, e in FULL]
+
+
+rule gather_volume_fractions:
+    input:
+        fraction_files(),
+    output:
+        f"{R}/tables/volume_fractions.csv",
+    params:
+        code=code("gather_tables"),
+    log:
+        f"{R}/logs/gather_volume_fractions.log",
+    conda:
+        "../../envs/imaging.yaml"
+    message:
+        "Gathering volume fractions"
+    shell:
+        "python {SCRIPTS}/gather_tables.py --tables {input:q} --output {output:q} --code-hash {params.code} 2>&1 | tee {log:q}"
+
+
+TABLES = [f"{R}/tables/{name}.csv" for name in ("ranking", "metrics", "confusion", "volume_fractions")]

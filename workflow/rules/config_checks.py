@@ -1,0 +1,228 @@
+"""What the keys of a configuration say about each other.
+
+Each check takes the resolved configuration, in which None stands for what the schema has already refused, and
+yields findings.
+"""
+
+from config_schema import Finding, did_you_mean, join, show
+from network_sizes import NETWORK_SIZES, nearest_sides, output_size
+
+NAMED = ("classes", "phantom", "volumes", "labels", "regions", "weight_maps", "experiments", "ensembles")
+RESERVED_CLASSES = ("unlabelled", "all", "organelles")  # words that tables and labels use for something else
+
+
+def names_in(config, section):
+    return [record["name"] for record in config[section] if record["name"] is not None]
+
+
+def by_name(config, section):
+    return {record["name"]: record for record in config[section] if record["name"] is not None}
+
+
+def unknown_name(path, name, section, known):
+    """The finding for a name that is not in `section`, or nothing; None (already reported) is passed over."""
+    if name is not None and name not in known:
+        listed = ", ".join(map(str, known)) or "none there"
+        hint = did_you_mean(name, known) or f"Use one of these, or add '{name}' to {section}."
+        yield Finding(path, show(name), f"a name in {section}: {listed}", hint)
+
+
+def check_names(config, preset_names):
+    """Names are unique in their list, upper and lower case taken as equal (as some disks do), and exist."""
+    for section in NAMED:
+        seen = set()
+        for i, record in enumerate(config[section]):
+            name = record["name"]
+            if name is not None and name.lower() in seen:
+                yield Finding(
+                    f"{section}[{i}].name",
+                    f"{show(name)} a second time",
+                    "a name of its own",
+                    "Rename one of the two.",
+                )
+            seen.add(name and name.lower())
+    references = [(f"labels[{i}].volume", r["volume"], "volumes") for i, r in enumerate(config["labels"])]
+    for i, region in enumerate(config["regions"]):
+        references.append((f"regions[{i}].volume", region["volume"], "volumes"))
+        references += [(f"regions[{i}].labels.{key}", name, "labels") for key, name in region["labels"].items()]
+    for i, experiment in enumerate(config["experiments"]):
+        references.append((f"experiments[{i}].weight_map", experiment["weight_map"], "weight_maps"))
+        yield from unknown_name(f"experiments[{i}].preset", experiment["preset"], "config/presets.yaml", preset_names)
+    for i, ensemble in enumerate(config["ensembles"]):
+        references += [
+            (join("ensembles", i, "experiments", j), n, "experiments")
+            for j, n in enumerate(ensemble["experiments"] or ())
+        ]
+    for i, full in enumerate(config["prediction"]["full_volumes"]):
+        references += [(f"prediction.full_volumes[{i}].{key}", full[key], key + "s") for key in ("volume", "ensemble")]
+    for path, name, section in references:
+        yield from unknown_name(path, name, section, names_in(config, section))
+
+
+def check_classes(config):
+    """Groups, class names wherever they are used, colors, and stored values that mean two classes."""
+    names, groups = names_in(config, "classes"), {c["group"] for c in config["classes"]}
+    for i, name in enumerate(names):
+        if name in RESERVED_CLASSES:
+            yield Finding(
+                f"classes[{i}].name",
+                show(name),
+                f"a name other than {', '.join(RESERVED_CLASSES)}",
+                "Rename the class.",
+            )
+    missing = [g for g in ("background", "cell") if g not in groups and None not in groups]
+    if missing:
+        hint = f"Set group: {missing[0]} on the class that is the {missing[0]}; the edge weights need both."
+        yield Finding(
+            "classes",
+            f"no class of group {' or '.join(missing)}",
+            "at least one of group background and one of cell",
+            hint,
+        )
+    for name in names:
+        colors = config["figures"]["colors"]
+        if name not in colors:
+            near = did_you_mean(name, set(colors) - set(names)).removeprefix("Did you mean ").rstrip("?")
+            hint = f"Rename {near} to it." if near else f'Add a line such as {name}: "#ff0000".'
+            yield Finding(f"figures.colors.{name}", "no color", f"a color for each class: {', '.join(names)}", hint)
+    for i, experiment in enumerate(config["experiments"]):
+        for j, name in enumerate(experiment["targets"] or ()):
+            yield from unknown_name(join("experiments", i, "targets", j), name, "classes", names)
+    for i, labels in enumerate(config["labels"]):
+        for j, name in enumerate(labels["annotated_classes"] or ()):
+            yield from unknown_name(join("labels", i, "annotated_classes", j), name, "classes", names)
+        yield from _check_values(f"labels[{i}].values", labels["values"] or (), names)
+
+
+def _check_values(path, records, names):
+    owner = {}
+    for j, record in enumerate(records):
+        yield from unknown_name(f"{path}[{j}].class", record["class"], "classes", [*names, "unlabelled"])
+        kinds = [key for key in ("values", "colors") if record.get(key) is not None]
+        if len(kinds) != 1 or (set(kinds) - {kind for kind, _ in owner} and owner):
+            hint = "Give values for gray label images or colors for color ones, the same in all records."
+            yield Finding(f"{path}[{j}]", " and ".join(kinds) or "neither values nor colors", "values or colors", hint)
+        for kind in kinds:
+            for value in record[kind]:
+                other = owner.setdefault((kind, str(value)), record["class"])
+                if other != record["class"]:
+                    yield Finding(
+                        f"{path}[{j}].{kind}",
+                        f"{show(value)}, which already means '{other}'",
+                        "each stored value in one class",
+                        "Remove it from one of the two.",
+                    )
+
+
+def check_options(config, known):
+    """Misspelled network options and the length of the training; other options are left to the network."""
+    for i, experiment in enumerate(config["experiments"]):
+        where, training = f"experiments[{i}]", experiment["training"]
+        for key in experiment["options"]:
+            if key not in known and did_you_mean(key, known):
+                yield Finding(
+                    f"{where}.options.{key}",
+                    f"unknown key {show(key)}",
+                    f"an option of the network, such as {', '.join(known)}",
+                    did_you_mean(key, known),
+                )
+        base_width = experiment["options"].get("base_width")
+        if experiment["network"] == "hybrid_2d3d_333" and base_width and base_width % 2:
+            hint = f"Use {base_width + 1}: half of it is the width of the 3 x 3 x 3 convolutions."
+            yield Finding(f"{where}.options.base_width", show(base_width), "an even number", hint)
+        if training["steps"] is None and training["epochs"] is None:
+            yield Finding(f"{where}.training", "neither steps nor epochs", "a length of the training", "Give steps.")
+        if training["steps"] is not None and training["warmup_steps"] >= training["steps"]:
+            yield Finding(
+                f"{where}.training.warmup_steps",
+                str(training["warmup_steps"]),
+                f"less than steps, {training['steps']}",
+                "Shorten the warm-up or train longer.",
+            )
+
+
+def check_networks(config):
+    """Networks exist and take the window and the tile they are given."""
+    for i, experiment in enumerate(config["experiments"]):
+        where, network, options = f"experiments[{i}]", experiment["network"], experiment["options"]
+        if network not in NETWORK_SIZES:
+            yield from unknown_name(f"{where}.network", network, "the table of networks", list(NETWORK_SIZES))
+            continue
+        sizes = {f"{where}.window": experiment["window"], "prediction.tile": config["prediction"]["tile"]}
+        for path, size in sizes.items():
+            if size and output_size(network, size, options) is None:
+                bad = next(side for side in size[1:] if NETWORK_SIZES[network](side, options) is None)
+                nearest = " or ".join(map(str, nearest_sides(network, bad, options)))
+                expected = f"sides in y and x that {network} can take; nearest to {bad}: {nearest}"
+                yield Finding(path, show(size), expected, f"Use {nearest} in place of {bad}.")
+
+
+def check_ensembles(config):
+    """Ensembles have enough runs, and members that predict the same."""
+    experiments = by_name(config, "experiments")
+    for i, ensemble in enumerate(config["ensembles"]):
+        members = [experiments[n] for n in ensemble["experiments"] or () if n in experiments]
+        runs = sum(len(e["seeds"] or ()) for e in members)
+        if members and all(e["seeds"] for e in members) and max(ensemble["top_k"] or [0]) > runs:
+            yield Finding(
+                f"ensembles[{i}].top_k",
+                show(ensemble["top_k"]),
+                f"at most {runs}, the number of seeds of its experiments",
+                "Remove the larger k, or add seeds.",
+            )
+        if any(e["targets"] != members[0]["targets"] for e in members):
+            yield Finding(
+                f"ensembles[{i}].experiments",
+                "experiments with different targets",
+                "equal targets",
+                "Make one ensemble of each.",
+            )
+
+
+def check_settings(config):
+    """Alignment pairs, context, whole volumes, halo and margins."""
+    for i, volume in enumerate(config["volumes"]):
+        if 1 not in volume["alignment"]["neighbors"]:
+            yield Finding(
+                f"volumes[{i}].alignment.neighbors",
+                show(volume["alignment"]["neighbors"]),
+                "1 among them",
+                "Add 1: neighboring slices are always compared.",
+            )
+    normalization, prediction = config["normalization"], config["prediction"]
+    if any(normalization["context"]) and normalization["scope"] == "region":
+        yield Finding(
+            "normalization.context",
+            show(normalization["context"]),
+            "[0, 0, 0] with scope region, which sees nothing around the region",
+            "Set scope: volume or context: [0, 0, 0].",
+        )
+    seen = set()
+    for i, full in enumerate(prediction["full_volumes"]):
+        if (full["volume"], full["ensemble"]) in seen:
+            yield Finding(
+                f"prediction.full_volumes[{i}]",
+                f"{show(full['volume'])} with {show(full['ensemble'])} a second time",
+                "each pair once",
+                "Remove one of the two.",
+            )
+        seen.add((full["volume"], full["ensemble"]) if full["volume"] else None)
+    if (
+        prediction["stitch"] == "halo"
+        and prediction["tile"]
+        and any(2 * h >= t for h, t in zip(prediction["halo"], prediction["tile"]))
+    ):
+        yield Finding(
+            "prediction.halo",
+            show(prediction["halo"]),
+            f"less than half of the tile, {show(prediction['tile'])}",
+            "Use a smaller halo or a larger tile.",
+        )
+    margins = config["analysis"]["volume_fractions"]
+    if margins["margin_nm"] not in margins["margins_nm"]:
+        yield Finding(
+            "analysis.volume_fractions.margin_nm",
+            show(margins["margin_nm"]),
+            f"one of margins_nm: {show(margins['margins_nm'])}",
+            "Add it to margins_nm or choose one of these.",
+        )

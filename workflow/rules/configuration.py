@@ -1,0 +1,157 @@
+"""Checks the configuration before anything runs: each key, then what they say about each other and the data.
+
+`prepare` is what the Snakefile calls. Everything is told at once, with the key's path, what was found,
+what was expected and what to do. Neither torch nor the densecell library is needed.
+"""
+
+import copy
+import itertools
+from pathlib import Path
+
+import yaml
+
+import config_checks
+import config_schema
+import data_checks
+from headers import natural_key  # noqa: F401 (for the rules)
+
+SCHEMA_DIR = Path(__file__).resolve().parent.parent / "schemas"
+
+
+class ConfigurationError(Exception):
+    """The configuration can't be used; the text is the report of all findings."""
+
+
+# ---------------------------------------------------------------------------------------------------- resolve
+def load_presets(path):
+    """The content of a presets file: a dict with the list `presets`."""
+    return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+
+
+def resolve(config, presets, schema_dir=SCHEMA_DIR):
+    """The configuration as the rules use it: experiments merged onto their presets, defaults filled in, and
+    {data_root} and {results_dir} replaced in paths. What the schema refuses becomes its default, or None."""
+    full, preset_schema = _schemas(schema_dir)
+    config, presets = config_schema.with_text_keys(config), config_schema.with_text_keys(presets)
+    by_name = {p["name"]: p for p in config_schema.fill(presets, preset_schema)["presets"]}
+    experiments = config.get("experiments")
+    if isinstance(experiments, list):
+        experiments = [_merged(e, by_name.get(str(e.get("preset")))) if isinstance(e, dict) else e for e in experiments]
+    resolved = config_schema.fill({**config, "experiments": experiments}, full)
+    folders = {key: str(Path(resolved[key]).expanduser()) for key in ("data_root", "results_dir")}
+    for record in resolved["volumes"] + resolved["labels"]:
+        for key in {"path", "truth"} & set(record):
+            record[key] = _substituted(record[key], folders)
+    return {**resolved, **folders}
+
+
+def _schemas(schema_dir):
+    return [config_schema.load(str(Path(schema_dir) / f"{name}.schema.yaml")) for name in ("config", "presets")]
+
+
+def _merged(experiment, preset):
+    """An experiment's keys on top of its preset's, mappings merged; weight_map null means the preset's."""
+    if preset is None:
+        return experiment
+    own = {k: v for k, v in experiment.items() if not (k == "weight_map" and v is None)}
+    return _overlaid({k: v for k, v in preset.items() if k != "name"}, own)
+
+
+def _overlaid(below, above):
+    if not isinstance(below, dict) or not isinstance(above, dict):
+        return copy.deepcopy(above)
+    return {**below, **{k: _overlaid(below[k], v) if k in below else v for k, v in above.items()}}
+
+
+def _substituted(path, folders):
+    if isinstance(path, list):
+        return [_substituted(p, folders) for p in path]
+    for key, folder in folders.items() if path else ():
+        path = path.replace("{" + key + "}", folder)
+    return str(Path(path).expanduser()) if path else path
+
+
+def class_records(config):
+    """The classes as a list of {"name", "group"}, in the order of their numbers."""
+    return [{"name": c["name"], "group": c["group"]} for c in config["classes"]]
+
+
+# ------------------------------------------------------------------------------------------------------ check
+def check(config, presets, schema_dir=SCHEMA_DIR):
+    """All findings about a configuration and its presets, none if they are sound."""
+    full, preset_schema = _schemas(schema_dir)
+    config, presets = config_schema.with_text_keys(config), config_schema.with_text_keys(presets)
+    resolved = resolve(config, presets, schema_dir)
+    preset_names = [p["name"] for p in config_schema.fill(presets, preset_schema)["presets"]]
+    shapes = {}  # ("volumes" or "labels", name) -> (Z, Y, X) of the files, from check_files
+    found = itertools.chain(
+        config_schema.findings(presets, preset_schema),
+        config_schema.findings(config, full),
+        config_checks.check_names(resolved, preset_names),
+        config_checks.check_classes(resolved),
+        data_checks.check_files(resolved, shapes),
+        data_checks.check_regions(resolved, shapes),
+        data_checks.check_region_labels(resolved),
+        data_checks.check_overlaps(resolved, shapes),
+        data_checks.check_labels(resolved, shapes),
+        config_checks.check_options(resolved, preset_schema["$defs"]["options"]["properties"]),
+        config_checks.check_networks(resolved),
+        data_checks.check_windows(resolved, shapes),
+        config_checks.check_ensembles(resolved),
+        config_checks.check_settings(resolved),
+    )
+    first = {}
+    for finding in found:
+        first.setdefault((finding.path, finding.found), finding)
+    return list(first.values())
+
+
+def report(findings):
+    """The findings as numbered blocks of text."""
+    count = f"{len(findings)} problem{'s' * (len(findings) != 1)}"
+    blocks = [
+        f"{i}. {f.path}\n   found:    {f.found}\n   expected: {f.expected}\n   to do:    {f.hint}"
+        for i, f in enumerate(findings, 1)
+    ]
+    head = f"The configuration has {count}. Each key is explained in docs/configuration.md."
+    return "\n\n".join([head, *blocks])
+
+
+def prepare(config, presets_path, schema_dir=SCHEMA_DIR):
+    """The checked configuration, ready for the rules. Raises ConfigurationError with all findings."""
+    presets = load_presets(presets_path)
+    found = check(config, presets, schema_dir)
+    if found:
+        raise ConfigurationError(report(found))
+    return resolve(config, presets, schema_dir)
+
+
+# ---------------------------------------------------------------------------------------------- documentation
+def render(schema_dir=SCHEMA_DIR):
+    """The text of docs/configuration.md: one row for each key."""
+    lines = [
+        "# Configuration: every key",
+        "",
+        "Written by `python workflow/rules/configuration.py > docs/configuration.md`.",
+        "",
+    ]
+    lines += [
+        "`volumes[].name` is the key `name` of each record in the list `volumes`. Axes are (z, y, x);",
+        "a range holds its first number and not its second.",
+    ]
+    for title, schema in zip(("config.yaml", "config/presets.yaml"), _schemas(schema_dir)):
+        lines += [
+            "",
+            f"## {title}",
+            "",
+            "| key | type | unit | default | bounds | description |",
+            "|---|---|---|---|---|---|",
+        ]
+        for row in config_schema.table(schema):
+            key, *others = (cell.replace("|", "\\|") for cell in row)
+            lines.append(f"| `{key}` | " + " | ".join(others) + " |")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    print(render(), end="")

@@ -1,0 +1,48 @@
+"""Member lists of the best k networks, and the k the eval regions choose."""
+
+
+def checkpoints_of(ensemble):
+    return [f"{R}/models/{e}/seed{s}/best.safetensors" for e, s in members_of(ensemble)]
+
+
+rule build_ensemble:
+    input:
+        ranking=f"{R}/tables/ranking.csv",
+        checkpoints=lambda w: checkpoints_of(w.ensemble),
+    output:
+        f"{R}/ensembles/{{ensemble}}/top{{k}}.json",
+    params:
+        experiments=lambda w: as_json(ENSEMBLES[w.ensemble]["experiments"]),
+        classes=CLASSES,
+        code=code("build_ensemble"),
+    log:
+        f"{R}/logs/build_ensemble/{{ensemble}}_top{{k}}.log",
+    conda:
+        "../../envs/torch.yaml"
+    message:
+        "Choosing the best {wildcards.k} of {wildcards.ensemble}"
+    shell:
+        "python {SCRIPTS}/build_ensemble.py --ranking {input.ranking:q} --checkpoints {input.checkpoints:q} "
+        "--name {wildcards.ensemble} --experiments {params.experiments:q} --top-k {wildcards.k} "
+        "--classes {params.classes:q} --output {output:q} --code-hash {params.code} 2>&1 | tee {log:q}"
+
+
+rule choose_ensemble:
+    input:
+        metrics=f"{R}/tables/eval_metrics.csv",
+        member_lists=lambda w: [f"{R}/ensembles/{w.ensemble}/top{k}.json" for k in ENSEMBLES[w.ensemble]["top_k"]],
+    output:
+        f"{R}/ensembles/{{ensemble}}/chosen.json",
+    params:
+        top_k=lambda w: as_json(ENSEMBLES[w.ensemble]["top_k"]),
+        code=code("choose_ensemble"),
+    log:
+        f"{R}/logs/choose_ensemble/{{ensemble}}.log",
+    conda:
+        "../../envs/imaging.yaml"
+    message:
+        "Choosing k for {wildcards.ensemble} on the eval regions"
+    shell:
+        "python {SCRIPTS}/choose_ensemble.py --metrics {input.metrics:q} --name {wildcards.ensemble} "
+        "--top-k {params.top_k:q} --member-lists {input.member_lists:q} --output {output:q} "
+        "--code-hash {params.code} 2>&1 | tee {log:q}"

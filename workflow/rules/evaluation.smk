@@ -1,0 +1,114 @@
+"""Confusion tables of every prediction against every reference, and the metrics that follow from them."""
+
+
+def references_of(region):
+    """The references a region is scored against: each of its label sources where annotators are compared."""
+    region = REGIONS[region]
+    return list(region["labels"]) if region["role"] == "compare" else [n for n in region["labels"] if n == "reference"]
+
+
+def confusion_files(regions):
+    """One confusion table per region, reference and ensemble, and one of the other annotators where there are some."""
+    files = []
+    for region in regions:
+        for reference in references_of(region):
+            names = list(ENSEMBLES) + ([ANNOTATION] if len(references_of(region)) > 1 else [])
+            files += [f"{R}/confusion/{region}/{reference}/{name}.csv" for name in names]
+    return files
+
+
+def predictor_names(wildcards):
+    if wildcards.ensemble == ANNOTATION:
+        return [name for name in REGIONS[wildcards.region]["labels"] if name != wildcards.reference]
+    return predictors(wildcards.ensemble)
+
+
+def predictor_volumes(wildcards):
+    """The volumes to score, in the order of `predictor_names`."""
+    if wildcards.ensemble == ANNOTATION:
+        return [f"{R}/regions/{wildcards.region}/labels_{n}.ome.zarr" for n in predictor_names(wildcards)]
+    return [f"{R}/predictions/{wildcards.region}/{wildcards.ensemble}/{n}.ome.zarr" for n in predictor_names(wildcards)]
+
+
+def predictor_inputs(wildcards):
+    if wildcards.ensemble == ANNOTATION:
+        return predictor_volumes(wildcards)
+    return f"{R}/predictions/{wildcards.region}/{wildcards.ensemble}"
+
+
+def table_keys(wildcards):
+    region = REGIONS[wildcards.region]
+    keys = {"volume": region["volume"], "region": wildcards.region, "reference": wildcards.reference}
+    return as_json({**keys, "experiment": wildcards.ensemble})
+
+
+rule compute_confusion_matrix:
+    input:
+        reference=with_sidecar(f"{R}/regions/{{region}}/labels_{{reference}}.ome.zarr"),
+        predictions=predictor_inputs,
+    output:
+        f"{R}/confusion/{{region}}/{{reference}}/{{ensemble}}.csv",
+    params:
+        predictions=lambda w: " ".join(predictor_volumes(w)),
+        predictors=lambda w: as_json(predictor_names(w)),
+        keys=table_keys,
+        mask=lambda w: REGIONS[w.region]["mask"],
+        classes=CLASSES,
+        code=code("compute_confusion_matrix"),
+    log:
+        f"{R}/logs/compute_confusion_matrix/{{region}}_{{reference}}_{{ensemble}}.log",
+    conda:
+        "../../envs/imaging.yaml"
+    message:
+        "Counting confusions of {wildcards.ensemble} in {wildcards.region} against {wildcards.reference}"
+    shell:
+        "python {SCRIPTS}/compute_confusion_matrix.py --reference {input.reference[0]:q} "
+        "--predictions {params.predictions} --predictors {params.predictors:q} --keys {params.keys:q} "
+        "--mask {params.mask} --classes {params.classes:q} --output {output:q} "
+        "--code-hash {params.code} 2>&1 | tee {log:q}"
+
+
+def roles():
+    return as_json({name: region["role"] for name, region in REGIONS.items()})
+
+
+rule compute_metrics:
+    input:
+        confusion_files(SCORED),
+    output:
+        metrics=f"{R}/tables/metrics.csv",
+        confusion=f"{R}/tables/confusion.csv",
+    params:
+        roles=roles(),
+        classes=CLASSES,
+        code=code("compute_metrics"),
+    log:
+        f"{R}/logs/compute_metrics.log",
+    conda:
+        "../../envs/imaging.yaml"
+    message:
+        "Computing metrics"
+    shell:
+        "python {SCRIPTS}/compute_metrics.py --confusion {input:q} --roles {params.roles:q} --classes {params.classes:q} "
+        "--confusion-output {output.confusion:q} --output {output.metrics:q} --code-hash {params.code} 2>&1 | tee {log:q}"
+
+
+rule compute_eval_metrics:
+    input:
+        confusion_files(regions_of("eval")),
+    output:
+        metrics=f"{R}/tables/eval_metrics.csv",
+        confusion=f"{R}/tables/eval_confusion.csv",
+    params:
+        roles=roles(),
+        classes=CLASSES,
+        code=code("compute_metrics"),
+    log:
+        f"{R}/logs/compute_eval_metrics.log",
+    conda:
+        "../../envs/imaging.yaml"
+    message:
+        "Computing metrics of the eval regions, which choose k"
+    shell:
+        "python {SCRIPTS}/compute_metrics.py --confusion {input:q} --roles {params.roles:q} --classes {params.classes:q} "
+        "--confusion-output {output.confusion:q} --output {output.metrics:q} --code-hash {params.code} 2>&1 | tee {log:q}"

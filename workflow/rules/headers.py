@@ -1,0 +1,130 @@
+"""Which files a `path` of the configuration stands for, and what their headers say; no pixels are read."""
+
+import glob
+import importlib.util
+import json
+import re
+import struct
+from pathlib import Path
+
+SLICE_SUFFIXES = (".png", ".tif", ".tiff")  # what a folder is searched for
+
+
+def natural_key(path):
+    """Sort key that puts slice 2 before slice 10."""
+    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", Path(path).name)]
+
+
+def is_series(path):
+    """Whether `path` stands for numbered slices that are found on disk: a folder or a glob."""
+    return isinstance(path, str) and (glob.has_magic(path) or (Path(path).is_dir() and not path.endswith(".zarr")))
+
+
+def input_files(path):
+    """The files that `path` (a file, OME-Zarr, folder, glob, or a list of files) stands for, in slice order.
+
+    Folders and globs give what is found; a file named outright is given whether or not it exists yet.
+    """
+    if isinstance(path, list):
+        return [Path(p) for p in path]
+    if glob.has_magic(path) and not Path(path).exists():
+        return sorted((Path(p) for p in glob.glob(path)), key=natural_key)
+    path = Path(path)
+    if path.is_dir() and path.suffix != ".zarr":
+        files = (p for p in path.iterdir() if p.suffix.lower() in SLICE_SUFFIXES and not p.name.startswith("."))
+        return sorted(files, key=natural_key)
+    return [path]
+
+
+def folder_contents(path, most=6):
+    """What the nearest existing folder above `path` holds, in words."""
+    folder = Path(re.split(r"[*?\[]", str(path))[0] + "x").parent if glob.has_magic(str(path)) else Path(path)
+    folder = folder if folder.is_dir() else next((p for p in folder.parents if p.is_dir()), Path("."))
+    names = sorted((p.name + "/" * p.is_dir() for p in folder.iterdir() if not p.name.startswith(".")), key=natural_key)
+    if not names:
+        return f"the folder {folder.resolve()} is empty"
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return f"the folder {folder.resolve()} holds {', '.join(names[:most])}{more}"
+
+
+def missing_numbers(files):
+    """Slice numbers that a series of file names skips, such as [7] for s6.tif, s8.tif.
+
+    Empty where the names differ in more than one number or in their text, so that no numbering can be told.
+    """
+    parts = [re.split(r"(\d+)", Path(f).name) for f in files]
+    columns = list(zip(*parts)) if len({len(p) for p in parts}) == 1 else []
+    varying = [i for i, column in enumerate(columns) if len(set(column)) > 1]
+    if len(varying) != 1 or varying[0] % 2 == 0:
+        return []
+    numbers = {int(n) for n in columns[varying[0]]}
+    return sorted(set(range(min(numbers), max(numbers))) - numbers)
+
+
+def stack_shape(files, axes):
+    """(Z, Y, X) of the stack in `files` (several: one slice each); None where it can't be told from here.
+
+    Raises ValueError, in plain words, for a header that is unreadable or does not fit `axes`.
+    """
+    sides = _file_shape(files[0])
+    if sides is None:
+        return None
+    in_plane = axes.replace("z", "")
+    if len(sides) == 2:
+        sides, axes = (len(files), *sides), "z" + in_plane
+    elif len(files) > 1:
+        raise ValueError(f"{files[0]} holds {len(sides)} dimensions {list(sides)}, but is one of {len(files)} slices")
+    elif len(sides) != 3:
+        raise ValueError(f"{files[0]} holds {len(sides)} dimensions {list(sides)}, but axes {axes!r} name 3")
+    return tuple(sides[axes.index(a)] for a in "zyx")
+
+
+def _file_shape(path):
+    reader = {".png": _png_shape, ".tif": _tiff_shape, ".tiff": _tiff_shape, ".zarr": _zarr_shape}.get(
+        path.suffix.lower()
+    )
+    try:
+        return reader(path) if reader else None
+    except (OSError, ValueError, KeyError, IndexError, TypeError, struct.error) as error:
+        raise ValueError(f"{path} is unreadable or truncated ({type(error).__name__}: {error})") from error
+
+
+def _png_shape(path):
+    with open(path, "rb") as file:
+        head = file.read(24)
+    if not head.startswith(b"\x89PNG\r\n\x1a\n"):
+        raise ValueError("not a PNG")
+    width, height = struct.unpack(">II", head[16:24])
+    return height, width
+
+
+def _tiff_shape(path):
+    if importlib.util.find_spec("tifffile") is None:  # the coordinating environment may do without
+        return None
+    import tifffile
+
+    with tifffile.TiffFile(path) as tiff:
+        series = tiff.series[0]
+        spatial = [(n, a) for n, a in zip(series.shape, series.axes) if a != "S"]
+        return tuple(n for n, axis in spatial if n > 1 or axis in "YXZQI")
+
+
+def _zarr_shape(path):
+    def attributes(folder):
+        new, old = folder / "zarr.json", folder / ".zattrs"
+        if new.exists():
+            return json.loads(new.read_text()).get("attributes", {})
+        return json.loads(old.read_text()) if old.exists() else {}
+
+    def shape(folder):
+        described = folder / "zarr.json" if (folder / "zarr.json").exists() else folder / ".zarray"
+        return json.loads(described.read_text()).get("shape") if described.exists() else None
+
+    found = attributes(path)
+    scales = found.get("ome", found).get("multiscales")
+    sides = shape(path) or shape(path / (scales[0]["datasets"][0]["path"] if scales else "0"))
+    if sides is None:
+        raise ValueError("no array inside")
+    while len(sides) > 3 and sides[0] == 1:
+        sides = sides[1:]
+    return tuple(sides)

@@ -1,0 +1,118 @@
+"""Every ensemble over every scored region, and the chosen ones over whole volumes."""
+
+
+def largest(ensemble):
+    """The longest member list a region's prediction needs: all candidates, or the largest k of a mixed ensemble."""
+    n = len(members_of(ensemble))
+    return n if len(ENSEMBLES[ensemble]["experiments"]) == 1 else max(ENSEMBLES[ensemble]["top_k"])
+
+
+def member_names(ensemble):
+    return members_of(ensemble) if len(ENSEMBLES[ensemble]["experiments"]) == 1 else []
+
+
+def prediction_paths(ensemble, folder, names):
+    return " ".join(f"{folder}/{name}.ome.zarr" for name in names)
+
+
+PREDICTION = as_json({key: config["prediction"][key] for key in ("stitch", "halo", "tile")})
+
+
+rule predict_region:
+    input:
+        members=lambda w: f"{R}/ensembles/{w.ensemble}/top{largest(w.ensemble)}.json",
+        checkpoints=lambda w: checkpoints_of(w.ensemble),
+        image=with_sidecar(f"{R}/regions/{{region}}/image.ome.zarr"),
+    output:
+        directory(f"{R}/predictions/{{region}}/{{ensemble}}"),
+    params:
+        top_k=lambda w: as_json(ENSEMBLES[w.ensemble]["top_k"]),
+        ensemble_labels=lambda w, output: prediction_paths(
+            w.ensemble, output[0], [f"top{k}" for k in ENSEMBLES[w.ensemble]["top_k"]]
+        ),
+        member_names=lambda w: as_json(member_names(w.ensemble)),
+        member_labels=lambda w, output: prediction_paths(
+            w.ensemble, output[0], [f"seed{s}" for _, s in member_names(w.ensemble)]
+        ),
+        settings=PREDICTION,
+        classes=CLASSES,
+        code=lambda w: code("predict_volume", *networks_of(w.ensemble)),
+    log:
+        f"{R}/logs/predict_region/{{region}}_{{ensemble}}.log",
+    benchmark:
+        f"{R}/benchmarks/predict_region/{{region}}_{{ensemble}}.tsv"
+    threads: config["threads"]["prediction"]
+    resources:
+        gpu=GPUS,
+    conda:
+        "../../envs/torch.yaml"
+    message:
+        "Predicting the region {wildcards.region} with {wildcards.ensemble}"
+    shell:
+        "python {SCRIPTS}/predict_volume.py --members {input.members:q} --checkpoints {input.checkpoints:q} "
+        "--image {input.image[0]:q} --ensembles {params.top_k:q} --ensemble-labels {params.ensemble_labels} "
+        "--member-names {params.member_names:q} --member-labels {params.member_labels} --settings {params.settings:q} "
+        "--classes {params.classes:q} --threads {threads} --device {config[device]} "
+        "--code-hash {params.code} 2>&1 | tee {log:q}"
+
+
+FULL = {(job["volume"], job["ensemble"]): job for job in config["prediction"]["full_volumes"]}
+
+
+def full_options(wildcards, output):
+    job, folder = FULL[wildcards.volume, wildcards.ensemble], output.folder
+    options = f"--probabilities {folder}/probabilities" if job["probabilities"] else ""
+    return options + (f" --keep-members {folder}/members" if job["keep_members"] else "")
+
+
+rule predict_volume:
+    input:
+        members=f"{R}/ensembles/{{ensemble}}/chosen.json",
+        checkpoints=lambda w: checkpoints_of(w.ensemble),
+        image=with_sidecar(f"{R}/aligned/{{volume}}/image.ome.zarr"),
+        intensity=f"{R}/aligned/{{volume}}/intensity.json",
+    output:
+        folder=directory(f"{R}/volumes/{{volume}}/{{ensemble}}"),
+    params:
+        options=full_options,
+        settings=PREDICTION,
+        classes=CLASSES,
+        code=lambda w: code("predict_volume", *networks_of(w.ensemble)),
+    log:
+        f"{R}/logs/predict_volume/{{volume}}_{{ensemble}}.log",
+    benchmark:
+        f"{R}/benchmarks/predict_volume/{{volume}}_{{ensemble}}.tsv"
+    threads: config["threads"]["prediction"]
+    resources:
+        gpu=GPUS,
+    conda:
+        "../../envs/torch.yaml"
+    message:
+        "Predicting the volume {wildcards.volume} with {wildcards.ensemble}"
+    shell:
+        "python {SCRIPTS}/predict_volume.py --members {input.members:q} --checkpoints {input.checkpoints:q} "
+        "--image {input.image[0]:q} --intensity {input.intensity:q} --ensembles '[null]' "
+        "--ensemble-labels {output.folder}/labels.ome.zarr {params.options} --settings {params.settings:q} "
+        "--classes {params.classes:q} --threads {threads} --device {config[device]} "
+        "--code-hash {params.code} 2>&1 | tee {log:q}"
+
+
+rule export_tiff:
+    input:
+        folder=f"{R}/volumes/{{volume}}/{{ensemble}}",
+    output:
+        tiff=f"{R}/volumes/{{volume}}/{{ensemble}}.tif",
+    params:
+        code=code("export_tiff"),
+    log:
+        f"{R}/logs/export_tiff/{{volume}}_{{ensemble}}.log",
+    conda:
+        "../../envs/imaging.yaml"
+    message:
+        "Exporting the prediction of {wildcards.volume} as TIFF"
+    shell:
+        "python {SCRIPTS}/export_tiff.py --volume {input.folder}/labels.ome.zarr --output {output.tiff:q} "
+        "--code-hash {params.code} 2>&1 | tee {log:q}"
+
+
+FULL_VOLUMES = [f"{R}/volumes/{v}/{e}" + (".tif" if job["tiff"] else "") for (v, e), job in FULL.items()]

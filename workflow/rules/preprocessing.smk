@@ -1,0 +1,292 @@
+"""From raw stacks and labels to normalized regions, their labels and their weight maps."""
+
+
+rule make_phantom:
+    output:
+        image=f"{R}/phantom/{{volume}}/image.tif",
+        labels=f"{R}/phantom/{{volume}}/labels.tif",
+        annotator_1=f"{R}/phantom/{{volume}}/annotator_1.tif",
+        annotator_2=f"{R}/phantom/{{volume}}/annotator_2.tif",
+        cells=f"{R}/phantom/{{volume}}/cells.tif",
+        organelles=f"{R}/phantom/{{volume}}/organelles.tif",
+        truth=f"{R}/phantom/{{volume}}/truth.csv",
+    params:
+        settings=lambda w: as_json(PHANTOMS[w.volume]),
+        folder=lambda w, output: os.path.dirname(output.image),
+        code=code("make_phantom"),
+    log:
+        f"{R}/logs/make_phantom/{{volume}}.log",
+    benchmark:
+        f"{R}/benchmarks/make_phantom/{{volume}}.tsv"
+    conda:
+        "../../envs/imaging.yaml"
+    message:
+        "Synthesizing the phantom {wildcards.volume}"
+    shell:
+        "python {SCRIPTS}/make_phantom.py --settings {params.settings:q} --output-folder {params.folder:q} "
+        "--code-hash {params.code} 2>&1 | tee {log:q}"
+
+
+rule import_volume:
+    input:
+        lambda w: source_files(VOLUMES[w.volume]),
+    output:
+        image=directory(f"{R}/imported/{{volume}}/image.ome.zarr"),
+        sidecar=f"{R}/imported/{{volume}}/image.ome.zarr.json",
+    params:
+        axes=lambda w: VOLUMES[w.volume]["axes"],
+        voxel_size_nm=lambda w: as_json(VOLUMES[w.volume]["voxel_size_nm"]),
+        origin_nm=lambda w: as_json(VOLUMES[w.volume]["origin_nm"]),
+        shape=lambda w: as_json(VOLUMES[w.volume]["shape"]),
+        code=code("import_volume"),
+    log:
+        f"{R}/logs/import_volume/{{volume}}.log",
+    benchmark:
+        f"{R}/benchmarks/import_volume/{{volume}}.tsv"
+    conda:
+        "../../envs/imaging.yaml"
+    message:
+        "Importing {wildcards.volume}"
+    shell:
+        "python {SCRIPTS}/import_volume.py --paths {input:q} --axes {params.axes} --voxel-size-nm {params.voxel_size_nm:q} "
+        "--origin-nm {params.origin_nm:q} --shape {params.shape:q} --output {output.image:q} "
+        "--code-hash {params.code} 2>&1 | tee {log:q}"
+
+
+rule import_labels:
+    input:
+        paths=lambda w: source_files(LABELS[w.labels]),
+        image=with_sidecar(f"{R}/imported/{{volume}}/image.ome.zarr"),
+    output:
+        labels=directory(f"{R}/imported/{{volume}}/labels_{{labels}}.ome.zarr"),
+        sidecar=f"{R}/imported/{{volume}}/labels_{{labels}}.ome.zarr.json",
+    params:
+        axes=lambda w: LABELS[w.labels]["axes"],
+        kind=lambda w: LABELS[w.labels]["kind"],
+        frame=lambda w: LABELS[w.labels]["frame"],
+        values=lambda w: as_json(LABELS[w.labels]["values"]),
+        origin=lambda w: as_json(LABELS[w.labels]["origin"]),
+        classes=CLASSES,
+        code=code("import_labels"),
+    log:
+        f"{R}/logs/import_labels/{{volume}}_{{labels}}.log",
+    benchmark:
+        f"{R}/benchmarks/import_labels/{{volume}}_{{labels}}.tsv"
+    conda:
+        "../../envs/imaging.yaml"
+    message:
+        "Importing the labels {wildcards.labels} of {wildcards.volume}"
+    shell:
+        "python {SCRIPTS}/import_labels.py --paths {input.paths:q} --image {input.image[0]:q} --axes {params.axes} "
+        "--kind {params.kind} --frame {params.frame} --values {params.values:q} --origin-voxels {params.origin:q} "
+        "--classes {params.classes:q} --output {output.labels:q} --code-hash {params.code} 2>&1 | tee {log:q}"
+
+
+rule bin_volume:
+    input:
+        image=with_sidecar(f"{R}/imported/{{volume}}/image.ome.zarr"),
+    output:
+        image=directory(f"{R}/binned/{{volume}}/image.ome.zarr"),
+        sidecar=f"{R}/binned/{{volume}}/image.ome.zarr.json",
+    params:
+        binning=lambda w: as_json(VOLUMES[w.volume]["binning"]),
+        code=code("bin_volume"),
+    log:
+        f"{R}/logs/bin_volume/{{volume}}.log",
+    benchmark:
+        f"{R}/benchmarks/bin_volume/{{volume}}.tsv"
+    conda:
+        "../../envs/imaging.yaml"
+    message:
+        "Binning {wildcards.volume}"
+    shell:
+        "python {SCRIPTS}/bin_volume.py --image {input.image[0]:q} --binning {params.binning:q} --output {output.image:q} "
+        "--code-hash {params.code} 2>&1 | tee {log:q}"
+
+
+rule bin_labels:
+    input:
+        labels=with_sidecar(f"{R}/imported/{{volume}}/labels_{{labels}}.ome.zarr"),
+    output:
+        labels=directory(f"{R}/binned/{{volume}}/labels_{{labels}}.ome.zarr"),
+        sidecar=f"{R}/binned/{{volume}}/labels_{{labels}}.ome.zarr.json",
+    params:
+        binning=lambda w: as_json(VOLUMES[w.volume]["binning"]),
+        classes=CLASSES,
+        code=code("bin_labels"),
+    log:
+        f"{R}/logs/bin_labels/{{volume}}_{{labels}}.log",
+    benchmark:
+        f"{R}/benchmarks/bin_labels/{{volume}}_{{labels}}.tsv"
+    conda:
+        "../../envs/imaging.yaml"
+    message:
+        "Binning the labels {wildcards.labels} of {wildcards.volume}"
+    shell:
+        "python {SCRIPTS}/bin_labels.py --labels {input.labels[0]:q} --binning {params.binning:q} "
+        "--classes {params.classes:q} --output {output.labels:q} --code-hash {params.code} 2>&1 | tee {log:q}"
+
+
+def truth_of(wildcards):
+    return VOLUMES[wildcards.volume]["truth"] or []
+
+
+rule align_volume:
+    input:
+        image=with_sidecar(f"{R}/binned/{{volume}}/image.ome.zarr"),
+        truth=truth_of,
+    output:
+        image=directory(f"{R}/aligned/{{volume}}/image.ome.zarr"),
+        sidecar=f"{R}/aligned/{{volume}}/image.ome.zarr.json",
+        shifts=f"{R}/aligned/{{volume}}/shifts.csv",
+        score=f"{R}/aligned/{{volume}}/score.csv",
+    params:
+        settings=lambda w: as_json(VOLUMES[w.volume]["alignment"]),
+        truth=lambda w, input: f"--truth {input.truth}" if input.truth else "",
+        code=code("align_volume"),
+    log:
+        f"{R}/logs/align_volume/{{volume}}.log",
+    benchmark:
+        f"{R}/benchmarks/align_volume/{{volume}}.tsv"
+    conda:
+        "../../envs/imaging.yaml"
+    message:
+        "Aligning {wildcards.volume}"
+    shell:
+        "python {SCRIPTS}/align_volume.py --image {input.image[0]:q} {params.truth} --settings {params.settings:q} "
+        "--shifts {output.shifts:q} --score {output.score:q} --output {output.image:q} "
+        "--code-hash {params.code} 2>&1 | tee {log:q}"
+
+
+rule align_labels:
+    input:
+        labels=with_sidecar(f"{R}/binned/{{volume}}/labels_{{labels}}.ome.zarr"),
+        image=with_sidecar(f"{R}/aligned/{{volume}}/image.ome.zarr"),
+        shifts=f"{R}/aligned/{{volume}}/shifts.csv",
+    output:
+        labels=directory(f"{R}/aligned/{{volume}}/labels_{{labels}}.ome.zarr"),
+        sidecar=f"{R}/aligned/{{volume}}/labels_{{labels}}.ome.zarr.json",
+    params:
+        frame=lambda w: LABELS[w.labels]["frame"],
+        code=code("align_labels"),
+    log:
+        f"{R}/logs/align_labels/{{volume}}_{{labels}}.log",
+    benchmark:
+        f"{R}/benchmarks/align_labels/{{volume}}_{{labels}}.tsv"
+    conda:
+        "../../envs/imaging.yaml"
+    message:
+        "Aligning the labels {wildcards.labels} of {wildcards.volume}"
+    shell:
+        "python {SCRIPTS}/align_labels.py --labels {input.labels[0]:q} --image {input.image[0]:q} --shifts {input.shifts:q} "
+        "--frame {params.frame} --output {output.labels:q} --code-hash {params.code} 2>&1 | tee {log:q}"
+
+
+rule measure_intensity:
+    input:
+        image=with_sidecar(f"{R}/aligned/{{volume}}/image.ome.zarr"),
+    output:
+        intensity=f"{R}/aligned/{{volume}}/intensity.json",
+    params:
+        method=config["normalization"]["method"],
+        code=code("measure_intensity"),
+    log:
+        f"{R}/logs/measure_intensity/{{volume}}.log",
+    benchmark:
+        f"{R}/benchmarks/measure_intensity/{{volume}}.tsv"
+    conda:
+        "../../envs/imaging.yaml"
+    message:
+        "Measuring the intensities of {wildcards.volume}"
+    shell:
+        "python {SCRIPTS}/measure_intensity.py --image {input.image[0]:q} --method {params.method} "
+        "--output {output.intensity:q} --code-hash {params.code} 2>&1 | tee {log:q}"
+
+
+def aligned_of(name):
+    """A file of the aligned volume of a region, as an input function."""
+    return lambda w: f"{R}/aligned/{REGIONS[w.region]['volume']}/{name}"
+
+
+def intensity_of(wildcards):
+    return aligned_of("intensity.json")(wildcards) if config["normalization"]["scope"] == "volume" else []
+
+
+rule normalize_region:
+    input:
+        image=lambda w: with_sidecar(aligned_of("image.ome.zarr")(w)),
+        shifts=aligned_of("shifts.csv"),
+        intensity=intensity_of,
+    output:
+        image=directory(f"{R}/regions/{{region}}/image.ome.zarr"),
+        sidecar=f"{R}/regions/{{region}}/image.ome.zarr.json",
+    params:
+        region=lambda w: select(REGIONS[w.region], "name", "frame", "z", "y", "x"),
+        method=config["normalization"]["method"],
+        scope=config["normalization"]["scope"],
+        context=as_json(config["normalization"]["context"]),
+        intensity=lambda w, input: f"--intensity {input.intensity}" if input.intensity else "",
+        code=code("normalize_region"),
+    log:
+        f"{R}/logs/normalize_region/{{region}}.log",
+    benchmark:
+        f"{R}/benchmarks/normalize_region/{{region}}.tsv"
+    conda:
+        "../../envs/imaging.yaml"
+    message:
+        "Normalizing the region {wildcards.region}"
+    shell:
+        "python {SCRIPTS}/normalize_region.py --image {input.image[0]:q} --shifts {input.shifts:q} {params.intensity} "
+        "--region {params.region:q} --method {params.method} --scope {params.scope} --context {params.context:q} "
+        "--output {output.image:q} --code-hash {params.code} 2>&1 | tee {log:q}"
+
+
+rule extract_labels:
+    input:
+        labels=lambda w: with_sidecar(aligned_of(f"labels_{REGIONS[w.region]['labels'][w.reference]}.ome.zarr")(w)),
+        image=with_sidecar(f"{R}/regions/{{region}}/image.ome.zarr"),
+        shifts=aligned_of("shifts.csv"),
+    output:
+        labels=directory(f"{R}/regions/{{region}}/labels_{{reference}}.ome.zarr"),
+        sidecar=f"{R}/regions/{{region}}/labels_{{reference}}.ome.zarr.json",
+    params:
+        role=lambda w: REGIONS[w.region]["role"],
+        classes=CLASSES,
+        code=code("extract_labels"),
+    log:
+        f"{R}/logs/extract_labels/{{region}}_{{reference}}.log",
+    benchmark:
+        f"{R}/benchmarks/extract_labels/{{region}}_{{reference}}.tsv"
+    conda:
+        "../../envs/imaging.yaml"
+    message:
+        "Extracting the labels {wildcards.reference} of the region {wildcards.region}"
+    shell:
+        "python {SCRIPTS}/extract_labels.py --labels {input.labels[0]:q} --image {input.image[0]:q} --shifts {input.shifts:q} "
+        "--role {params.role} --classes {params.classes:q} --output {output.labels:q} "
+        "--code-hash {params.code} 2>&1 | tee {log:q}"
+
+
+rule build_weight_map:
+    input:
+        labels=with_sidecar(f"{R}/regions/{{region}}/labels_reference.ome.zarr"),
+        all_labels=[f"{R}/regions/{r}/labels_reference.ome.zarr" for r in regions_of("train")],
+    output:
+        weights=directory(f"{R}/weight_maps/{{weight_map}}/{{region}}.ome.zarr"),
+        sidecar=f"{R}/weight_maps/{{weight_map}}/{{region}}.ome.zarr.json",
+    params:
+        settings=lambda w: as_json(WEIGHT_MAPS[w.weight_map]),
+        classes=CLASSES,
+        code=code("build_weight_map"),
+    log:
+        f"{R}/logs/build_weight_map/{{weight_map}}_{{region}}.log",
+    benchmark:
+        f"{R}/benchmarks/build_weight_map/{{weight_map}}_{{region}}.tsv"
+    conda:
+        "../../envs/imaging.yaml"
+    message:
+        "Building the weight map {wildcards.weight_map} of the region {wildcards.region}"
+    shell:
+        "python {SCRIPTS}/build_weight_map.py --labels {input.labels[0]:q} --all-labels {input.all_labels:q} "
+        "--settings {params.settings:q} --classes {params.classes:q} --output {output.weights:q} "
+        "--code-hash {params.code} 2>&1 | tee {log:q}"

@@ -1,0 +1,64 @@
+"""One training job per experiment and seed, and the ranking of all of them."""
+
+TRAIN, EVAL = regions_of("train"), regions_of("eval")
+SETTINGS = ("network", "options", "window", "spacing", "training", "targets", "activation", "decision", "weight_seed", "data_seed")
+
+
+def weights_of(wildcards):
+    name = EXPERIMENTS[wildcards.experiment]["weight_map"]
+    return [f"{R}/weight_maps/{name}/{region}.ome.zarr" for region in TRAIN]
+
+
+rule train_network:
+    input:
+        train_images=[f"{R}/regions/{r}/image.ome.zarr" for r in TRAIN],
+        train_labels=[f"{R}/regions/{r}/labels_reference.ome.zarr" for r in TRAIN],
+        train_weights=weights_of,
+        eval_images=[f"{R}/regions/{r}/image.ome.zarr" for r in EVAL],
+        eval_labels=[f"{R}/regions/{r}/labels_reference.ome.zarr" for r in EVAL],
+    output:
+        best=f"{R}/models/{{experiment}}/seed{{seed}}/best.safetensors",
+        best_sidecar=f"{R}/models/{{experiment}}/seed{{seed}}/best.safetensors.json",
+        last=f"{R}/models/{{experiment}}/seed{{seed}}/last.safetensors",
+        history=f"{R}/models/{{experiment}}/seed{{seed}}/history.csv",
+    params:
+        settings=lambda w: select(EXPERIMENTS[w.experiment], *SETTINGS),
+        classes=CLASSES,
+        restart=f"{R}/restart/{{experiment}}/seed{{seed}}.pt",
+        code=lambda w: code("train_network", EXPERIMENTS[w.experiment]["network"]),
+    log:
+        f"{R}/logs/train_network/{{experiment}}_seed{{seed}}.log",
+    benchmark:
+        f"{R}/benchmarks/train_network/{{experiment}}_seed{{seed}}.tsv"
+    threads: config["threads"]["training"]
+    resources:
+        gpu=GPUS,
+    conda:
+        "../../envs/torch.yaml"
+    message:
+        "Training {wildcards.experiment}, seed {wildcards.seed}"
+    shell:
+        "python {SCRIPTS}/train_network.py --train-images {input.train_images:q} --train-labels {input.train_labels:q} "
+        "--train-weights {input.train_weights:q} --eval-images {input.eval_images:q} --eval-labels {input.eval_labels:q} "
+        "--experiment {wildcards.experiment} --seed {wildcards.seed} --settings {params.settings:q} "
+        "--classes {params.classes:q} --restart {params.restart:q} --threads {threads} --device {config[device]} "
+        "--best {output.best:q} --last {output.last:q} --history {output.history:q} "
+        "--code-hash {params.code} 2>&1 | tee {log:q}"
+
+
+rule rank_networks:
+    input:
+        run_file("history.csv"),
+    output:
+        f"{R}/tables/ranking.csv",
+    params:
+        code=code("rank_networks"),
+    log:
+        f"{R}/logs/rank_networks.log",
+    conda:
+        "../../envs/imaging.yaml"
+    message:
+        "Ranking the networks by eval MIoU"
+    shell:
+        "python {SCRIPTS}/rank_networks.py --histories {input:q} --output {output:q} "
+        "--code-hash {params.code} 2>&1 | tee {log:q}"

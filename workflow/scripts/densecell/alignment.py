@@ -1,0 +1,451 @@
+"""Alignment of a slice stack by translation in y and x.
+
+Convention: the content shift s_z = (dy, dx) is how far the content of slice z lies from where it lies in
+slice z - 1, and the content position p_z is the sum of s_1 to s_z, in pixels of the stack handed in. The
+shift applied to slice z is -p_z, rounded to whole pixels unless interpolation is asked for. Shifts are
+measured between raw slices and applied once; no slice is resampled twice.
+
+Machireddy et al. 2023 translate slices with "an in-house stochastic version of TurboReg affine" and give no
+parameters. The method `tiles` (many random tiles, outliers dropped) is one reading of "stochastic", not
+their program.
+
+Summing measured shifts straightens structures that truly slant through the stack; `detrend_window` removes
+only the fast part of the drift where that matters.
+"""
+
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+from scipy import ndimage, sparse
+from scipy.sparse.linalg import spsolve
+from skimage.registration import phase_cross_correlation
+
+# Mean absolute difference between a slice and its duplicate, in standard deviations of the slice.
+DUPLICATE_DIFFERENCE = 0.01
+LOW_SCORE_FRACTION = 0.5  # a destroyed slice scores below this fraction of the stack's median
+N_TILES = 16
+MAX_TILE_RESIDUAL_PX = 3.0  # a tile farther than this from the median of the tiles is never an inlier
+JUMP_WINDOW = 5  # slices to either side whose median shift replaces a jump
+
+
+# --- one pair of slices
+
+
+def band_pass(slice_2d, low_px=1.5, high_px=12.0):
+    """Gaussian(low_px) - Gaussian(high_px) of a slice (Y, X), float32.
+
+    It takes away pixel noise, shading and brightness steps. A constant slice gives exactly 0.
+    """
+    values = np.asarray(slice_2d, np.float32)
+    values = values - values.flat[0]  # constants cancel exactly
+    return ndimage.gaussian_filter(values, low_px) - ndimage.gaussian_filter(values, high_px)
+
+
+def estimate_pair_shift(reference, moving, upsample_factor=20):
+    """Content displacement of `moving` relative to `reference` (both (Y, X)): (dy, dx, score), in pixels.
+
+    Cross-correlation of the band-passed slices under a Hann window, refined to 1 / `upsample_factor` pixel.
+    It is not phase-normalized: with equal weight on all frequencies the error on noisy texture is some ten
+    times larger. `score` is the normalized correlation (-1 to 1) over the overlap after the shift; NaN,
+    with a shift of 0, where a slice is constant. Displacements beyond half a side are not resolved.
+    """
+    return _shift_between(band_pass(reference), band_pass(moving), upsample_factor)
+
+
+def estimate_pair_shift_tiles(reference, moving, rng, n_tiles=N_TILES, tile_px=256, upsample_factor=20):
+    """As `estimate_pair_shift`, from `n_tiles` random square tiles: (dy, dx, score, n_inliers).
+
+    The shift is the mean over the tiles within 3 median residuals (and within MAX_TILE_RESIDUAL_PX) of the
+    componentwise median; score is their median score. Fewer than n_tiles / 2 inliers: don't trust the pair.
+    Artifacts that stay put on the screen spoil some tiles instead of all. Tiles shrink to half the slice
+    where it is smaller than two tiles, and displacements beyond half a tile are not resolved. `rng` is a
+    numpy Generator.
+    """
+    height, width = reference.shape
+    tile_y, tile_x = min(tile_px, max(height // 2, 1)), min(tile_px, max(width // 2, 1))
+    estimates = []
+    for y, x in zip(
+        rng.integers(0, height - tile_y + 1, n_tiles),
+        rng.integers(0, width - tile_x + 1, n_tiles),
+        strict=True,
+    ):
+        tile = np.s_[y : y + tile_y, x : x + tile_x]
+        estimates.append(estimate_pair_shift(reference[tile], moving[tile], upsample_factor))
+    estimates = np.array(estimates)
+    estimates = estimates[np.isfinite(estimates[:, 2])]  # constant tiles say nothing
+    if not len(estimates):
+        return 0.0, 0.0, np.nan, 0
+    residuals = np.linalg.norm(estimates[:, :2] - np.median(estimates[:, :2], axis=0), axis=1)
+    kept = estimates[residuals <= min(3 * np.median(residuals), MAX_TILE_RESIDUAL_PX)]
+    if not len(kept):
+        return 0.0, 0.0, float(np.median(estimates[:, 2])), 0
+    return float(kept[:, 0].mean()), float(kept[:, 1].mean()), float(np.median(kept[:, 2])), len(kept)
+
+
+def _shift_between(reference, moving, upsample_factor=20):
+    """`estimate_pair_shift` of slices that are band-passed already."""
+    if not reference.any() or not moving.any():
+        return 0.0, 0.0, np.nan
+    window = np.outer(*(np.hanning(n + 2)[1:-1] for n in reference.shape)).astype(np.float32)
+    to_apply, _, _ = phase_cross_correlation(
+        reference * window, moving * window, upsample_factor=upsample_factor, normalization=None
+    )
+    dy, dx = (-float(s) for s in to_apply)
+    return dy, dx, _overlap_correlation(reference, moving, dy, dx)
+
+
+def _overlap_correlation(reference, moving, dy, dx):
+    """Normalized correlation over the overlap of two slices, `moving` moved back by whole pixels; or NaN."""
+    (to_y, from_y), (to_x, from_x) = (
+        _overlap(-round(s), n) for s, n in zip((dy, dx), reference.shape, strict=True)
+    )
+    a = reference[to_y, to_x].astype(np.float64)
+    b = moving[from_y, from_x].astype(np.float64)
+    if a.size == 0:
+        return np.nan
+    a, b = a - a.mean(), b - b.mean()
+    norm = np.sqrt((a * a).sum() * (b * b).sum())
+    return float((a * b).sum() / norm) if norm > 0 else np.nan
+
+
+def _overlap(shift, size):
+    """(target, source) slices along one axis for an integer shift without wrap-around."""
+    shift = max(-size, min(size, shift))
+    return slice(max(shift, 0), size + min(shift, 0)), slice(max(-shift, 0), size - max(shift, 0))
+
+
+# name -> (stack, z of the reference, z of the moving slice) -> (dy, dx, score, n_inliers)
+ALIGNMENT_METHODS = {
+    "global": lambda stack, a, b: (*_shift_between(stack.filtered(a), stack.filtered(b)), 1),
+    "tiles": lambda stack, a, b: estimate_pair_shift_tiles(
+        stack.raw(a), stack.raw(b), np.random.default_rng([stack.seed, a, b])
+    ),
+    "none": lambda stack, a, b: (
+        0.0,
+        0.0,
+        _overlap_correlation(stack.filtered(a), stack.filtered(b), 0, 0),
+        0,
+    ),
+}
+
+
+# --- a stack
+
+
+class Pair(NamedTuple):
+    """Content shift of a slice relative to slice `reference`."""
+
+    reference: int
+    dy: float
+    dx: float
+    score: float
+    n_inliers: int
+
+
+class _Stack:
+    """Checked slices, of which the last few stay in memory, and the shift between two of them."""
+
+    def __init__(self, read_slice, method, seed, n_held):
+        self.read_slice, self.method, self.seed, self.shape = read_slice, method, seed, None
+        self.raw = lru_cache(n_held)(self._read)
+        self.filtered = lru_cache(n_held)(lambda z: band_pass(self.raw(z)))
+
+    def _read(self, z):
+        values = np.asarray(self.read_slice(z), np.float32)
+        self.shape = self.shape or values.shape
+        if values.shape != self.shape:
+            raise ValueError(
+                f"slices are expected in one size, {self.shape} (y, x) as slice 0, "
+                f"found {values.shape} in slice {z}; crop or pad the raw slices to one size"
+            )
+        n_bad = values.size - np.count_nonzero(np.isfinite(values))
+        if n_bad:
+            raise ValueError(
+                f"finite intensities are expected, found {n_bad} NaN or infinite pixels in slice {z}; "
+                "repair the slice or set it to a constant, which is flagged blank and bridged"
+            )
+        return values
+
+    def is_blank(self, z):
+        return self.raw(z).min() == self.raw(z).max()
+
+    def is_duplicate(self, reference, z):
+        difference = np.abs(self.raw(z) - self.raw(reference)).mean()
+        return difference <= DUPLICATE_DIFFERENCE * self.raw(reference).std(dtype=np.float64)
+
+    def pair(self, reference, z):
+        return Pair(reference, *ALIGNMENT_METHODS[self.method](self, reference, z))
+
+
+def estimate_shifts(
+    read_slice,
+    n_slices,
+    method="global",
+    max_shift_fraction=0.1,
+    seed=0,
+    neighbors=(1,),
+    detrend_window=None,
+    progress=None,
+):
+    """Shift table of a stack: a dict of arrays (n_slices,), one entry per slice.
+
+    `read_slice(z)` returns slice z (Y, X) of any real dtype. Each slice is read once, suspicious ones again
+    (all once more for `neighbors` beyond 1), and only a few are held. `seed` draws the tiles. `neighbors`
+    such as (1, 2, 4) adds the pairs (z - k, z) and solves for all positions by robust least squares.
+    `detrend_window` (slices) subtracts a moving average from the positions. `progress(z, n_slices)` is
+    called after each slice of the first pass.
+
+    Columns: `z`; `dy_px`, `dx_px` the content shift from z - 1 to z that was used; `y_px`, `x_px` the
+    content position (the sum of the shifts, less the trend); `score` the correlation with the sound slice
+    before (NaN: none); `n_inliers` the tiles that agree (1 for `global`, 0 for `none` and duplicates);
+    `flag`, '' or one of
+      blank      constant slice
+      duplicate  equal to the slice before: shift 0
+      destroyed  correlates with neither neighbor, far below what is typical of the stack
+      jump       shift larger than `max_shift_fraction` of the side: the median shift nearby is used instead
+      uncertain  the content breaks off between the slice before and this one, or fewer than half of the
+                 tiles agree: the shift is used as measured
+    Blank and destroyed slices are bridged (the slices around them are compared), and their position is
+    interpolated.
+
+    Raises ValueError for an unknown method, and for a slice that has NaN or another size, naming it.
+    """
+    if method not in ALIGNMENT_METHODS:
+        raise ValueError(
+            f"unknown alignment method {method!r} (alignment.method); known: {', '.join(ALIGNMENT_METHODS)}"
+        )
+    if n_slices < 1 or 1 not in neighbors or min(neighbors) < 1:
+        raise ValueError(
+            "a stack of at least 1 slice and neighbors (alignment.neighbors) that include 1 are expected, "
+            f"found {n_slices} slices and neighbors {tuple(neighbors)}"
+        )
+    stack = _Stack(read_slice, method, seed, n_held=max(neighbors) + 2)
+    pairs, flags = _first_pass(stack, n_slices, progress)
+    lowest_score = _lowest_credible_score(pairs, flags)
+    _bridge_destroyed(stack, pairs, flags, lowest_score)
+    largest_shift = max_shift_fraction * np.array(stack.shape)
+    _replace_jumps(pairs, flags, largest_shift)
+    for z, pair in pairs.items():
+        few_inliers = method == "tiles" and pair.n_inliers < N_TILES / 2
+        if not flags[z] and (few_inliers or not pair.score >= lowest_score):
+            flags[z] = "uncertain"
+    sound = [z for z in range(n_slices) if flags[z] not in ("blank", "destroyed")]
+    links = [(pairs[z].reference, z, pairs[z].dy, pairs[z].dx) for z in sound[1:]]
+    links += _farther_links(stack, pairs, sound, neighbors, lowest_score, largest_shift)
+    positions = _solve_positions(links, sound, n_slices)
+    shifts = np.diff(positions, axis=0, prepend=positions[:1])
+    if detrend_window:
+        positions = positions - _moving_average(positions, detrend_window)
+    return {
+        "z": np.arange(n_slices),
+        "dy_px": shifts[:, 0],
+        "dx_px": shifts[:, 1],
+        "y_px": positions[:, 0],
+        "x_px": positions[:, 1],
+        "score": np.array([pairs[z].score if z in pairs else np.nan for z in range(n_slices)]),
+        "n_inliers": np.array([pairs[z].n_inliers if z in pairs else 0 for z in range(n_slices)]),
+        "flag": np.array(flags),
+    }
+
+
+def _first_pass(stack, n_slices, progress):
+    """Pair each slice with the last one that isn't blank: ({z: Pair}, flags blank and duplicate)."""
+    pairs, flags, last = {}, [""] * n_slices, None
+    for z in range(n_slices):
+        if stack.is_blank(z):
+            flags[z] = "blank"
+        else:
+            if last is not None and stack.is_duplicate(last, z):
+                flags[z], pairs[z] = "duplicate", Pair(last, 0.0, 0.0, 1.0, 0)
+            elif last is not None:
+                pairs[z] = stack.pair(last, z)
+            last = z
+        if progress:
+            progress(z, n_slices)
+    return pairs, flags
+
+
+def _lowest_credible_score(pairs, flags):
+    """Below this score a pair is suspect: 5 robust deviations and a fraction below the median."""
+    scores = [p.score for z, p in pairs.items() if flags[z] != "duplicate" and np.isfinite(p.score)]
+    if not scores or np.median(scores) <= 0:  # nothing in this stack correlates, so nothing stands out
+        return -np.inf
+    median = np.median(scores)
+    deviation = 1.4826 * np.median(np.abs(np.array(scores) - median))
+    return min(median - 5 * deviation, LOW_SCORE_FRACTION * median)
+
+
+def _bridge_destroyed(stack, pairs, flags, lowest_score):
+    """Flag destroyed slices and pair the slices around them, in place.
+
+    Suspects are slices whose pairs are all suspect; that includes a good slice between two destroyed ones.
+    So walk away from the first slice beyond suspicion, both ways, and compare each suspect with the last
+    sound slice.
+    """
+    usable = [z for z in range(len(flags)) if flags[z] != "blank"]
+    credible = {z: pairs[z].score >= lowest_score for z in usable[1:]}
+    suspects = {
+        z for z, after in zip(usable, [*usable[1:], None]) if not credible.get(z) and not credible.get(after)
+    }
+    if not suspects or len(suspects) == len(usable):
+        return
+    start = next(i for i, z in enumerate(usable) if z not in suspects)
+    for walk in (usable[start:], usable[start::-1]):
+        last = walk[0]
+        for z in walk[1:]:
+            before, after = sorted((last, z))
+            pair = pairs[after] if pairs[after].reference == before else stack.pair(before, after)
+            if z in suspects and not pair.score >= lowest_score:
+                flags[z] = "destroyed"
+            else:
+                pairs[after], last = pair, z
+    pairs.pop(last, None)  # the walk towards 0 ended at the first sound slice, which has none before it
+
+
+def _replace_jumps(pairs, flags, largest_shift):
+    """Flag shifts beyond `largest_shift` (y, x) and replace them by the median of the sound shifts nearby."""
+    for z, pair in pairs.items():
+        if not flags[z] and np.any(np.abs((pair.dy, pair.dx)) > largest_shift):
+            flags[z] = "jump"
+    for z in [z for z in pairs if flags[z] == "jump"]:
+        nearby = [
+            (p.dy, p.dx) for other, p in pairs.items() if abs(other - z) <= JUMP_WINDOW and not flags[other]
+        ]
+        dy, dx = np.median(nearby, axis=0) if nearby else (0.0, 0.0)
+        pairs[z] = pairs[z]._replace(dy=float(dy), dx=float(dx))
+
+
+def _farther_links(stack, pairs, sound, neighbors, lowest_score, largest_shift):
+    """Links (z - k, z, dy, dx) between sound slices for the neighbors k > 1, credible ones only."""
+    links, is_sound = [], set(sound)
+    for z in sound:
+        for k in sorted(set(neighbors) - {1}):
+            if z - k in is_sound and pairs[z].reference != z - k:
+                pair = stack.pair(z - k, z)
+                if pair.score >= lowest_score and np.all(np.abs((pair.dy, pair.dx)) <= largest_shift):
+                    links.append((z - k, z, pair.dy, pair.dx))
+    return links
+
+
+def _solve_positions(links, sound, n_slices):
+    """Positions (n_slices, 2) that fit the links best, 0 at the first sound slice.
+
+    Slices between sound ones are interpolated, slices beyond the outermost get its position.
+    Iteratively reweighted least squares with Huber-like weights at 1.5 robust deviations. A chain of links
+    without farther ones has an exact solution: the cumulative sum.
+    """
+    if len(sound) < 2:
+        return np.zeros((n_slices, 2))
+    before, after = (np.searchsorted(sound, [link[i] for link in links]) for i in (0, 1))
+    shifts = np.array([link[2:] for link in links])
+    if len(links) == len(sound) - 1:
+        solved = np.concatenate([np.zeros((1, 2)), np.cumsum(shifts, axis=0)])
+    else:
+        rows = np.arange(len(links))
+        incidence = sparse.csr_array((np.ones(len(links)), (rows, after)), (len(links), len(sound)))
+        incidence -= sparse.csr_array((np.ones(len(links)), (rows, before)), (len(links), len(sound)))
+        incidence, weights = incidence[:, 1:], np.ones(len(links))
+        for _ in range(20):
+            weighted = incidence.T @ sparse.diags_array(weights)
+            normal = (weighted @ incidence).tocsc()
+            solved = np.stack([spsolve(normal, weighted @ component) for component in shifts.T], axis=1)
+            residuals = np.linalg.norm(incidence @ solved - shifts, axis=1)
+            scale = max(
+                1.5 * 1.4826 * np.median(residuals), 1e-3
+            )  # px; the floor is for links that fit exactly
+            weights = scale / np.maximum(residuals, scale)
+        solved = np.concatenate([np.zeros((1, 2)), solved])
+    return np.stack([np.interp(np.arange(n_slices), sound, column) for column in solved.T], axis=1)
+
+
+def _moving_average(positions, window):
+    """Mean over `window` slices around each slice, over fewer at the ends of the stack."""
+    kernel = np.ones(min(window, len(positions)))
+    slices = np.convolve(np.ones(len(positions)), kernel, "same")
+    return np.stack([np.convolve(column, kernel, "same") / slices for column in positions.T], axis=1)
+
+
+# --- applying the shifts
+
+
+def applied_shifts(table, order=0):
+    """Shift (n_slices, 2) to apply to each slice, in px (y, x): -p, in whole pixels for `order` 0."""
+    shifts = -np.stack([np.asarray(table["y_px"], float), np.asarray(table["x_px"], float)], axis=1)
+    return np.rint(shifts) + 0.0 if order == 0 else shifts  # + 0.0 turns -0.0 into 0.0
+
+
+def crop_box(table, shape_yx, order=0):
+    """Largest box ((y0, y1), (x0, x1)), half-open, in which no aligned slice (Y, X) has a fill pixel.
+
+    Flagged slices count too, since they are predicted. Raises ValueError where the drift leaves nothing.
+    """
+    shifts = applied_shifts(table, order)
+    box = tuple(
+        (max(int(np.ceil(s.max())), 0), size + min(int(np.floor(s.min())), 0))
+        for s, size in zip(shifts.T, shape_yx, strict=True)
+    )
+    if any(start >= stop for start, stop in box):
+        drift_y, drift_x = np.ptp(shifts, axis=0)
+        raise ValueError(
+            f"slices of {tuple(shape_yx)} px (y, x) are expected to overlap after alignment, found a drift "
+            f"of {drift_y:g} px in y and {drift_x:g} px in x; set alignment.detrend_window or lower "
+            "alignment.max_shift_fraction, or align parts of the stack"
+        )
+    return box
+
+
+def apply_shift(slice_2d, shift_yx, order=0, fill=0):
+    """Slice (Y, X) moved by `shift_yx`, in the same size and dtype, with `fill` where nothing arrives.
+
+    `order` 0 moves by whole pixels, for images and labels alike, and keeps every value; 1 and 3 interpolate
+    (images only). Raises ValueError for a fractional shift with order 0.
+    """
+    slice_2d = np.asarray(slice_2d)
+    if order not in (0, 1, 3):
+        raise ValueError(f"interpolation order (alignment.order) is expected as 0, 1 or 3, found {order}")
+    if order:
+        moved = ndimage.shift(
+            slice_2d.astype(np.float32), shift_yx, order=order, cval=fill, prefilter=order > 1
+        )
+        if slice_2d.dtype.kind in "iu":
+            limits = np.iinfo(slice_2d.dtype)
+            moved = np.clip(np.rint(moved), limits.min, limits.max)
+        return moved.astype(slice_2d.dtype)
+    if any(float(s) != round(s) for s in shift_yx):
+        raise ValueError(
+            f"whole pixels are expected with order 0, found a shift of {tuple(shift_yx)}; round it"
+        )
+    (to_y, from_y), (to_x, from_x) = (
+        _overlap(round(s), n) for s, n in zip(shift_yx, slice_2d.shape, strict=True)
+    )
+    moved = np.full_like(slice_2d, fill)
+    moved[to_y, to_x] = slice_2d[from_y, from_x]
+    return moved
+
+
+def raw_to_aligned(zyx, table, crop_origin_yx=(0, 0), order=0):
+    """Points (..., 3) in voxels of the unaligned stack -> voxels of the aligned, cropped one.
+
+    `crop_origin_yx` is where the crop starts, (y0, x0) of `crop_box`.
+    A slice moves as a whole, so z stays and selects the nearest slice's shift. Raises ValueError outside
+    the stack.
+    """
+    return _move_points(zyx, table, crop_origin_yx, order, direction=1)
+
+
+def aligned_to_raw(zyx, table, crop_origin_yx=(0, 0), order=0):
+    """The inverse of `raw_to_aligned`."""
+    return _move_points(zyx, table, crop_origin_yx, order, direction=-1)
+
+
+def _move_points(zyx, table, crop_origin_yx, order, direction):
+    points = np.array(zyx, float)
+    shifts = applied_shifts(table, order) - np.asarray(crop_origin_yx)
+    z = np.rint(points[..., 0]).astype(int)
+    if np.any((z < 0) | (z >= len(shifts))):
+        raise ValueError(
+            f"points in slices 0 to {len(shifts) - 1} are expected, found z from {z.min()} to {z.max()}"
+        )
+    points[..., 1:] += direction * shifts[z]
+    return points

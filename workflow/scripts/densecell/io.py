@@ -1,0 +1,329 @@
+"""Volumes and tables on disk: raw stacks in, OME-Zarr between the stages, TIFF out for people.
+
+Arrays are (Z, Y, X); positions and voxel sizes are (z, y, x) in nanometers; the origin is the center of voxel 0.
+zarr was chosen for chunked volumes (the reference implementation), tifffile and imagecodecs for images (read every
+TIFF and PNG the field writes), pandas for tables.
+"""
+
+import contextlib
+import itertools
+import re
+import struct
+from pathlib import Path
+
+import imagecodecs
+import numpy as np
+import pandas as pd
+import tifffile
+import zarr
+
+from densecell import files
+
+CHUNK = (8, 256, 256)
+LARGEST_FILE_COUNT = 10_000
+
+
+# ----------------------------------------------------------------------------------------------------------- sources
+class Source:
+    """A raw stack that is read slice by slice.
+
+    shape: (Z, Y, X), or (Z, Y, X, samples) for color images; dtype: of the stored values.
+    """
+
+    def __init__(self, shape, dtype, read_slice):
+        self.shape, self.dtype, self.read_slice = tuple(shape), np.dtype(dtype), read_slice
+
+
+def read_png(path):
+    """One PNG as (Y, X) or (Y, X, samples)."""
+    return imagecodecs.png_decode(Path(path).read_bytes())
+
+
+def read_tiff_slice(path):
+    """The first image of a TIFF as (Y, X) or (Y, X, samples)."""
+    return tifffile.imread(path, key=0)
+
+
+def open_tiff_stack(path, axes):
+    """A multipage or OME-TIFF as a Source; `axes` says how its dimensions are ordered, e.g. zyx."""
+    series = tifffile.TiffFile(path).series[0]
+    shape = tuple(n for n, axis in zip(series.shape, series.axes) if n > 1 or axis in "YXZQI")
+    color = series.axes.endswith("S") and series.shape[-1] in (3, 4)
+    n_spatial = len(shape) - int(color)
+    if n_spatial == 2 and "z" in axes:
+        shape = (1, *shape)
+    elif n_spatial != len(axes):
+        raise ValueError(f"{path}: axes {axes!r} name {len(axes)} dimensions, the file has {n_spatial} ({shape}, TIFF axes {series.axes}).")
+    data = zarr.open(series.aszarr(), mode="r")
+    data = data["0"] if isinstance(data, zarr.Group) else data
+    order = [axes.index(a) for a in "zyx"]
+    z_axis = order[0]
+    rest = "".join(a for a in axes if a != "z")
+
+    def read_slice(z):
+        if n_spatial == 2:
+            return np.asarray(data[:]).reshape(shape[1:])
+        image = np.asarray(np.squeeze(data[:]) if data.ndim != len(shape) else data[(slice(None),) * z_axis + (z,)])
+        if data.ndim != len(shape):
+            image = np.take(image, z, axis=z_axis)
+        return image if rest == "yx" else np.swapaxes(image, 0, 1)
+
+    spatial = tuple(shape[i] for i in order)
+    return Source((*spatial, shape[-1]) if color else spatial, data.dtype, read_slice)
+
+
+def open_zarr_stack(path, axes):
+    """The full-resolution array of an OME-Zarr (0.4 or 0.5), or a bare Zarr array, as a Source."""
+    node = zarr.open(path, mode="r")
+    if isinstance(node, zarr.Group):
+        attributes = dict(node.attrs)
+        scales = attributes.get("ome", attributes).get("multiscales")
+        node = node[scales[0]["datasets"][0]["path"] if scales else "0"]
+    lead = node.ndim - len(axes)
+    if lead < 0 or any(n != 1 for n in node.shape[:lead]):
+        raise ValueError(f"{path}: axes {axes!r} name {len(axes)} dimensions, the array has shape {node.shape}. Give one channel and time point.")
+    shape = node.shape[lead:]
+    order = [axes.index(a) for a in "zyx"]
+    rest = "".join(a for a in axes if a != "z")
+
+    def read_slice(z):
+        image = np.asarray(node[(0,) * lead + (slice(None),) * order[0] + (z,)])
+        return image if rest == "yx" else image.T
+
+    return Source(tuple(shape[i] for i in order), node.dtype, read_slice)
+
+
+SLICE_READERS = {".png": read_png, ".tif": read_tiff_slice, ".tiff": read_tiff_slice}
+READERS = {".tif": open_tiff_stack, ".tiff": open_tiff_stack, ".zarr": open_zarr_stack}
+
+
+def natural_key(path):
+    """Sort key that puts slice 2 before slice 10."""
+    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", Path(path).name)]
+
+
+def open_slices(paths, axes):
+    """A folder's files, one z-slice each, as a Source. Every slice must have the first one's shape and type."""
+    paths = sorted(paths, key=natural_key)
+    first = _read_one(paths[0])
+    rest = "".join(a for a in axes if a != "z")
+
+    def read_slice(z):
+        image = _read_one(paths[z])
+        if image.shape != first.shape or image.dtype != first.dtype:
+            raise ValueError(
+                f"{paths[z]}: slice {z} is {image.shape} {image.dtype}, the first one ({paths[0]}) {first.shape} {first.dtype}. All slices of a volume must agree."
+            )
+        return image if rest == "yx" else np.swapaxes(image, 0, 1)
+
+    plane = first.shape[:2] if rest == "yx" else first.shape[1::-1]
+    return Source((len(paths), *plane, *first.shape[2:]), first.dtype, read_slice)
+
+
+def _read_one(path):
+    suffix = Path(path).suffix.lower()
+    if suffix not in SLICE_READERS:
+        raise ValueError(f"{path}: no reader for {suffix!r}; known: {', '.join(sorted(SLICE_READERS))}.")
+    with readable(path):
+        return SLICE_READERS[suffix](path)
+
+
+@contextlib.contextmanager
+def readable(path):
+    """Turn whatever a reader raises on a missing, truncated or foreign file into one error that names the file."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise ValueError(f"{path}: no such file. Check the path in the configuration (volumes or labels: path).") from error
+    except (OSError, RuntimeError, IndexError, KeyError, TypeError, EOFError, struct.error) as error:
+        raise ValueError(f"{path}: unreadable or truncated ({type(error).__name__}: {error}). Copy the file again or check its format.") from error
+    except ValueError as error:
+        if str(path) in str(error):
+            raise
+        raise ValueError(f"{path}: unreadable or truncated ({error}). Copy the file again or check its format.") from error
+
+
+def open_source(paths, axes):
+    """Open a raw stack: one multipage file, one OME-Zarr, or a list of slices.
+
+    axes: the order of the dimensions, a permutation of zyx. Raises ValueError naming the file.
+    """
+    paths = [Path(p) for p in paths]
+    if not paths:
+        raise ValueError("no input files.")
+    if sorted(axes) != ["x", "y", "z"]:
+        raise ValueError(f"axes: expected a permutation of zyx, found {axes!r}.")
+    if len(paths) > 1:
+        return open_slices(paths, axes)
+    suffix = paths[0].suffix.lower()
+    if suffix in READERS:
+        with readable(paths[0]):
+            if not paths[0].exists():
+                raise FileNotFoundError(paths[0])
+            source = READERS[suffix](paths[0], axes)
+        read = source.read_slice
+
+        def read_slice(z):
+            with readable(paths[0]):
+                return read(z)
+
+        source.read_slice = read_slice
+        return source
+    return open_slices(paths, axes)
+
+
+# ------------------------------------------------------------------------------------------------------------ stores
+def chunk_and_shard(shape):
+    """Chunk and shard shapes: chunks near (8, 256, 256), shards of whole chunks so that files stay below 10,000."""
+    chunk = tuple(min(c, n) for c, n in zip(CHUNK, shape))
+    shard = [chunk[0], *(c * max(1, min(4, -(-n // c))) for c, n in zip(chunk[1:], shape[1:]))]
+
+    def count():
+        return int(np.prod([-(-n // s) for n, s in zip(shape, shard)]))
+
+    for axis in itertools.cycle((1, 2, 0)):
+        if count() <= LARGEST_FILE_COUNT:
+            return chunk, tuple(shard)
+        shard[axis] *= 2
+
+
+def _metadata(name, voxel_size_nm, origin_nm):
+    axes = [{"name": a, "type": "space", "unit": "nanometer"} for a in "zyx"]
+    transformations = [
+        {"type": "scale", "scale": [float(v) for v in voxel_size_nm]},
+        {"type": "translation", "translation": [float(v) for v in origin_nm]},
+    ]
+    scales = [{"name": name, "axes": axes, "datasets": [{"path": "0", "coordinateTransformations": transformations}]}]
+    return {"ome": {"version": "0.5", "multiscales": scales}}
+
+
+class StoreWriter:
+    """Writes z-slabs of one volume; slabs start at multiples of `slab_depth` (the depth of a shard)."""
+
+    def __init__(self, array):
+        self.array = array
+        self.shape = array.shape
+        self.slab_depth = array.shards[0]
+
+    def slabs(self):
+        """The (start, stop) of each slab, in order."""
+        depth = self.shape[0]
+        return [(z, min(z + self.slab_depth, depth)) for z in range(0, depth, self.slab_depth)]
+
+    def write(self, start, slab):
+        """Write a slab (Z', Y, X) that begins at slice `start`."""
+        self.array[start : start + slab.shape[0]] = slab
+
+
+@contextlib.contextmanager
+def new_volume(path, shape, dtype, voxel_size_nm, origin_nm=(0, 0, 0), record=None, fill_value=0, attributes=None):
+    """Make an OME-Zarr 0.5 volume, slab by slab; it appears at `path` with its sidecar only when complete.
+
+    attributes: JSON-able facts kept under ``densecell`` in the store's metadata. Yields a StoreWriter.
+    """
+    dtype = np.dtype(dtype)
+    chunk, shard = chunk_and_shard(shape)
+    share = 0.02 if dtype.kind == "u" and fill_value == 255 else 0.3
+    expected = int(np.prod(shape) * dtype.itemsize * share)
+    with files.writing(path, record, folder=True, expected_bytes=expected) as partial:
+        group = zarr.open_group(partial, mode="w", zarr_format=3)
+        name = Path(path).name.removesuffix(".ome.zarr")
+        group.attrs.update({**_metadata(name, voxel_size_nm, origin_nm), "densecell": attributes or {}})
+        array = group.create_array("0", shape=shape, dtype=dtype, chunks=chunk, shards=shard, fill_value=fill_value, dimension_names=("z", "y", "x"))
+        yield StoreWriter(array)
+
+
+def write_volume(path, array, voxel_size_nm, origin_nm=(0, 0, 0), **options):
+    """Write a small (Z, Y, X) array as a volume at once (see `new_volume` for the options)."""
+    with new_volume(path, array.shape, array.dtype, voxel_size_nm, origin_nm, **options) as store:
+        for start, stop in store.slabs():
+            store.write(start, array[start:stop])
+
+
+class Volume:
+    """A volume densecell wrote, read lazily; each shard's hash is checked when it is first touched.
+
+    shape (Z, Y, X), dtype, voxel_size_nm and origin_nm (z, y, x), attributes: what was stored with it.
+    """
+
+    def __init__(self, path):
+        self.path = Path(path)
+        if not self.path.exists():
+            raise ValueError(f"{path}: no such volume.")
+        self._hashes = files.read_sidecar(path)["content"]
+        for name in ("zarr.json", "0/zarr.json"):
+            self._check(name)
+        with readable(path):
+            group = zarr.open_group(self.path, mode="r")
+            self._array = group["0"]
+            scale, translation = group.attrs["ome"]["multiscales"][0]["datasets"][0]["coordinateTransformations"]
+        self.shape, self.dtype = tuple(self._array.shape), self._array.dtype
+        self.voxel_size_nm, self.origin_nm = tuple(scale["scale"]), tuple(translation["translation"])
+        self.attributes = dict(group.attrs["densecell"])
+        self.slab_depth = self._array.shards[0]
+        self._checked = set()
+
+    def _check(self, name):
+        file = self.path / name
+        if name not in self._hashes and not file.exists():
+            return  # a shard of nothing but the fill value is not stored
+        if not file.exists() or name not in self._hashes or files.hash_file(file) != self._hashes[name]:
+            raise ValueError(
+                f"{file}: damaged or changed since densecell wrote it (hash in {files.sidecar_path(self.path).name}). "
+                f"Delete {self.path} and its sidecar; the next run makes it again."
+            )
+
+    def __getitem__(self, index):
+        """Read a box given by three slices, or a range of z-slices; numpy array."""
+        index = index if isinstance(index, tuple) else (index,)
+        index = index + (slice(None),) * (3 - len(index))
+        ranges = []
+        for i, n, s in zip(index, self.shape, self._array.shards):
+            start, stop, _ = i.indices(n) if isinstance(i, slice) else (int(i), int(i) + 1, 1)
+            ranges.append(range(start // s, -(-stop // s)) if stop > start else range(0))
+        for shard in itertools.product(*ranges):
+            if shard not in self._checked:
+                self._check("0/c/" + "/".join(map(str, shard)))
+                self._checked.add(shard)
+        return np.asarray(self._array[index])
+
+    def slabs(self):
+        """The (start, stop) of each z-slab of whole shards, in order."""
+        return [(z, min(z + self.slab_depth, self.shape[0])) for z in range(0, self.shape[0], self.slab_depth)]
+
+
+def open_volume(path):
+    """Open a volume densecell wrote. Raises ValueError when it is missing, damaged or changed."""
+    return Volume(path)
+
+
+def write_tiff(path, slabs, shape, dtype, voxel_size_nm, record=None):
+    """Export a volume as a multipage TIFF (ImageJ reads the voxel size) from an iterable of z-slabs."""
+    dtype = np.dtype(dtype)
+    micrometer = 1e-3
+    big = int(np.prod(shape)) * dtype.itemsize > 3 * 2**30
+    with files.writing(path, record) as partial, tifffile.TiffWriter(partial, bigtiff=big, imagej=not big) as tiff:
+        tiff.write(
+            (plane for slab in slabs for plane in slab),
+            shape=tuple(shape),
+            dtype=dtype,
+            resolution=(1 / (voxel_size_nm[2] * micrometer), 1 / (voxel_size_nm[1] * micrometer)),
+            metadata={"axes": "ZYX", "spacing": voxel_size_nm[0] * micrometer, "unit": "um"},
+            photometric="minisblack",
+        )
+
+
+# ------------------------------------------------------------------------------------------------------------ tables
+def write_table(path, table, record=None):
+    """Write a table as CSV with its sidecar; floats keep all digits."""
+    with files.writing(path, record) as partial:
+        table.to_csv(partial, index=False, lineterminator="\n", na_rep="nan")
+
+
+def read_table(path):
+    """Read a CSV after checking its content against its sidecar; empty texts stay empty, nan is a number."""
+    files.check_content(path)
+    try:
+        return pd.read_csv(path, keep_default_na=False, na_values=["nan", "NaN"], float_precision="round_trip")
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{path}: unreadable table ({error}).") from error
