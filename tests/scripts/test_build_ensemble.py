@@ -1,9 +1,10 @@
 import json
 
-import build_ensemble
 import pandas as pd
 import pytest
 import torch
+
+import build_ensemble
 from densecell import checkpoints, files, io
 
 CLASSES = [{"name": "background", "group": "background"}, {"name": "cell", "group": "cell"}]
@@ -11,7 +12,7 @@ CLASSES = [{"name": "background", "group": "background"}, {"name": "cell", "grou
 
 def write_checkpoint(path, experiment, seed, targets=("background", "cell")):
     path.parent.mkdir(parents=True)
-    spec = {key: None for key in checkpoints.KEYS}
+    spec = dict.fromkeys(checkpoints.KEYS)
     spec |= {"classes": ["background", "cell"], "targets": list(targets), "decision": "argmax"}
     spec |= {"experiment": experiment, "seeds": {"seed": seed}}
     checkpoints.write_checkpoint(path, {"w": torch.zeros(1)}, spec, {})

@@ -1,6 +1,7 @@
-import choose_ensemble
 import pandas as pd
 import pytest
+
+import choose_ensemble
 from densecell import files, io
 
 COLUMNS = ["region", "reference", "experiment", "predictor", "role", "class", "measure", "value"]

@@ -1,8 +1,9 @@
 import json
 
-import compute_confusion_matrix
 import numpy as np
 import pytest
+
+import compute_confusion_matrix
 from densecell import io
 
 CLASSES = [
@@ -61,7 +62,7 @@ def test_refuses_shapes_masks_and_names_that_do_not_fit(tmp_path):
     small, large = np.zeros((1, 2, 2), np.uint8), np.zeros((1, 2, 3), np.uint8)
     with pytest.raises(ValueError, match=r"predicted_0.*expected the shape .* found \(1, 2, 3\)"):
         counted(tmp_path, small, [large])
-    with pytest.raises(ValueError, match="regions.test.mask: expected one of"):
+    with pytest.raises(ValueError, match=r"regions.test.mask: expected one of"):
         counted(tmp_path, small, [small], mask="cell")
     with pytest.raises(ValueError, match="predictors: expected 1 names, found 2"):
         counted(tmp_path, small, [small], predictors=["a", "b"])

@@ -1,8 +1,9 @@
 import json
 
-import compute_metrics
 import numpy as np
 import pytest
+
+import compute_metrics
 from densecell import io
 from densecell.metrics import confusion_table
 
@@ -40,5 +41,5 @@ def test_measures_are_pooled_over_slices_and_carry_the_role(tmp_path):
 
 
 def test_refuses_a_region_without_a_role(tmp_path):
-    with pytest.raises(ValueError, match="test.csv: expected the regions eval, found also test"):
+    with pytest.raises(ValueError, match=r"test.csv: expected the regions eval, found also test"):
         measure(tmp_path, {"test": np.ones((1, 3, 3), int)}, {"eval": "eval"})

@@ -1,8 +1,9 @@
 import json
 
-import compute_volume_fractions
 import numpy as np
 import pytest
+
+import compute_volume_fractions
 from densecell import io
 
 CLASSES = [

@@ -1,6 +1,7 @@
-import gather_tables
 import pandas as pd
 import pytest
+
+import gather_tables
 from densecell import io
 
 

@@ -1,5 +1,6 @@
 import pandas as pd
 import pytest
+
 import rank_networks
 from densecell import io
 
@@ -57,5 +58,5 @@ def test_collapse_is_judged_on_the_last_evaluation_and_absent_classes_do_not_cou
 
 
 def test_refuses_a_history_without_evaluations(tmp_path):
-    with pytest.raises(ValueError, match="a_1.csv: expected one run with evaluations"):
+    with pytest.raises(ValueError, match=r"a_1.csv: expected one run with evaluations"):
         ranked(tmp_path, [("a", 1, [])])

@@ -10,7 +10,7 @@ rule compute_volume_fractions:
     params:
         predictions=lambda w: " ".join(predictor_volumes(w)),
         predictors=lambda w: as_json(predictor_names(w)),
-        keys=table_keys,
+        key_columns=table_keys,
         settings=as_json(config["analysis"]["volume_fractions"]),
         classes=CLASSES,
         code=code("compute_volume_fractions"),
@@ -22,7 +22,7 @@ rule compute_volume_fractions:
         "Computing volume fractions of {wildcards.ensemble} in {wildcards.region} against {wildcards.reference}"
     shell:
         "python {SCRIPTS}/compute_volume_fractions.py --reference {input.reference[0]:q} "
-        "--predictions {params.predictions} --predictors {params.predictors:q} --keys {params.keys:q} "
+        "--predictions {params.predictions} --predictors {params.predictors:q} --keys {params.key_columns:q} "
         "--settings {params.settings:q} --classes {params.classes:q} --output {output:q} "
         "--code-hash {params.code} 2>&1 | tee {log:q}"
 
@@ -33,7 +33,7 @@ rule compute_tissue_fractions:
     output:
         f"{R}/volume_fractions/{{volume}}/none/{{ensemble}}.csv",
     params:
-        keys=lambda w: as_json({"volume": w.volume, "region": "", "reference": "", "experiment": w.ensemble}),
+        key_columns=lambda w: as_json({"volume": w.volume, "region": "", "reference": "", "experiment": w.ensemble}),
         settings=as_json(config["analysis"]["volume_fractions"]),
         classes=CLASSES,
         code=code("compute_volume_fractions"),
@@ -45,7 +45,7 @@ rule compute_tissue_fractions:
         "Computing volume fractions of the whole volume {wildcards.volume}"
     shell:
         "python {SCRIPTS}/compute_volume_fractions.py --predictions {input.folder}/labels.ome.zarr --predictors '[\"chosen\"]' "
-        "--keys {params.keys:q} --settings {params.settings:q} --classes {params.classes:q} --output {output:q} "
+        "--keys {params.key_columns:q} --settings {params.settings:q} --classes {params.classes:q} --output {output:q} "
         "--code-hash {params.code} 2>&1 | tee {log:q}"
 
 

@@ -51,7 +51,7 @@ rule compute_confusion_matrix:
     params:
         predictions=lambda w: " ".join(predictor_volumes(w)),
         predictors=lambda w: as_json(predictor_names(w)),
-        keys=table_keys,
+        key_columns=table_keys,
         mask=lambda w: REGIONS[w.region]["mask"],
         classes=CLASSES,
         code=code("compute_confusion_matrix"),
@@ -63,7 +63,7 @@ rule compute_confusion_matrix:
         "Counting confusions of {wildcards.ensemble} in {wildcards.region} against {wildcards.reference}"
     shell:
         "python {SCRIPTS}/compute_confusion_matrix.py --reference {input.reference[0]:q} "
-        "--predictions {params.predictions} --predictors {params.predictors:q} --keys {params.keys:q} "
+        "--predictions {params.predictions} --predictors {params.predictors:q} --keys {params.key_columns:q} "
         "--mask {params.mask} --classes {params.classes:q} --output {output:q} "
         "--code-hash {params.code} 2>&1 | tee {log:q}"
 

@@ -69,9 +69,7 @@ def main(argv=None):
         own = {**args.keys, "experiment": "annotation", "predictor": args.keys["reference"]}
         counts = count_labels(labels, len(classes))
         voxel_nm = reference.voxel_size_nm
-        tables.append(
-            fractions_table(counts, classes.names, classes.group_ids, voxel_nm, REFERENCE_CELL, **own)
-        )
+        tables.append(fractions_table(counts, classes.names, classes.group_ids, voxel_nm, REFERENCE_CELL, **own))
         for path, predictor in pairs:
             keys = {**args.keys, "predictor": predictor}
             margins_nm = args.settings["margins_nm"]
@@ -82,9 +80,7 @@ def main(argv=None):
             counts = count_volume(volume, len(classes))
             keys = {**args.keys, "predictor": predictor}
             size_nm = volume.voxel_size_nm
-            tables.append(
-                fractions_table(counts, classes.names, classes.group_ids, size_nm, LABELLED_TISSUE, **keys)
-            )
+            tables.append(fractions_table(counts, classes.names, classes.group_ids, size_nm, LABELLED_TISSUE, **keys))
     io.write_table(args.output, pd.concat(tables, ignore_index=True), args.record)
 
 

@@ -16,7 +16,9 @@ def main(argv=None):
     columns = list(tables[0].columns)
     for path, table in zip(args.tables, tables):
         if list(table.columns) != columns:
-            raise ValueError(f"{path}: expected the columns of {args.tables[0]}, {columns}, found {list(table.columns)}")
+            raise ValueError(
+                f"{path}: expected the columns of {args.tables[0]}, {columns}, found {list(table.columns)}"
+            )
     gathered = pd.concat(tables, ignore_index=True).drop_duplicates(ignore_index=True)
     io.write_table(args.output, gathered, args.record)
 

@@ -34,13 +34,15 @@ def hash_store(path):
 
 
 def content_id(path):
-    """One hash for a file or store: from its sidecar where it has one, else from its bytes."""
+    """One hash for a file or store: from its sidecar where it has one, else from its bytes. ValueError if missing."""
     path = Path(path)
     if sidecar_path(path).exists():
         content = read_sidecar(path)["content"]
         return content if isinstance(content, str) else hash_text(json.dumps(content, sort_keys=True))
     if path.is_dir():
         return hash_text(json.dumps(hash_store(path), sort_keys=True))
+    if not path.exists():
+        raise ValueError(f"{path}: no such file. Check the path in the configuration, and that the step that writes it has run.")
     return hash_file(path)
 
 
@@ -117,12 +119,14 @@ def writing(path, record=None, folder=False, expected_bytes=0):
         content = hash_store(partial) if partial.is_dir() else hash_file(partial)
         for file in [p for p in partial.rglob("*") if p.is_file()] if partial.is_dir() else [partial]:
             _sync(file)
-    except OSError as error:
-        if error.errno == errno.ENOSPC:
+    except Exception as error:
+        remove(partial)
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
             raise OSError(errno.ENOSPC, f"the disk is full: {path} could not be written. Free some space or set results_dir to a larger disk") from error
         raise
     remove(sidecar_path(path))
-    remove(path) if folder else None
+    if folder:
+        remove(path)
     os.replace(partial, path)
     if record is not None:
         text = json.dumps({"content": content, **record}, indent=1, sort_keys=True) + "\n"

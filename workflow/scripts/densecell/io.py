@@ -7,7 +7,6 @@ TIFF and PNG the field writes), pandas for tables.
 
 import contextlib
 import itertools
-import re
 import struct
 from pathlib import Path
 
@@ -34,42 +33,98 @@ class Source:
         self.shape, self.dtype, self.read_slice = tuple(shape), np.dtype(dtype), read_slice
 
 
+def by_slabs(read_range, n_slices, depth, slice_bytes):
+    """A `read_slice(z)` that holds the slab read last, since a chunk on disk is `depth` slices deep.
+
+    read_range(start, stop): the slices of a range. At most 1 GiB is held (one slice at the least).
+    """
+    depth = max(1, min(depth, 2**30 // max(slice_bytes, 1)))
+    held = {}
+
+    def read_slice(z):
+        start = z - z % depth
+        if start not in held:
+            held.clear()
+            held[start] = read_range(start, min(start + depth, n_slices))
+        return held[start][z - start]
+
+    return read_slice
+
+
 def read_png(path):
     """One PNG as (Y, X) or (Y, X, samples)."""
     return imagecodecs.png_decode(Path(path).read_bytes())
 
 
 def read_tiff_slice(path):
-    """The first image of a TIFF as (Y, X) or (Y, X, samples)."""
-    return tifffile.imread(path, key=0)
+    """A TIFF that holds one image, as (Y, X) or (Y, X, samples)."""
+    with tifffile.TiffFile(path) as tiff:
+        series = _only_series(tiff, path)
+        n_images = int(np.prod(series.shape) // np.prod(series.keyframe.shape))
+        if n_images != 1:
+            raise ValueError(f"{path}: expected one slice per file, as several files are given, found {n_images} images in it.")
+        return series.asarray().reshape(series.keyframe.shape)
+
+
+def _only_series(tiff, path):
+    """The image series of an open TIFF; ValueError for several or for missing bytes (tifffile reads those as zeros)."""
+    if len(tiff.series) != 1:
+        shapes = ", ".join(str(s.shape) for s in tiff.series)
+        raise ValueError(f"{path}: expected images of one shape, found {len(tiff.series)} series of shapes {shapes}. Split the file.")
+    series = tiff.series[0]
+    if series.dataoffset is not None:
+        ends = [(tiff.filehandle, series.dataoffset + series.nbytes)]
+    else:
+        if any(page is None for page in series.pages):
+            raise ValueError(f"{path}: truncated, or a file that it refers to is missing. Copy it again with all its parts.")
+        ends = [(p.parent.filehandle, max(map(sum, zip(p.dataoffsets, p.databytecounts)))) for p in series.pages]
+    broken = any(end > handle.size for handle, end in ends) or _next_page_offset(tiff) != 0
+    if broken:
+        raise ValueError(f"{path}: truncated: it names bytes beyond its end. Copy the file again.")
+    return series
+
+
+def _next_page_offset(tiff):
+    """Where the last page that was found says the next one starts; 0 in a whole file."""
+    handle, layout = tiff.filehandle, tiff.tiff
+    page = next(p for p in reversed(tiff.pages) if getattr(p, "offset", 0))
+    handle.seek(page.offset)
+    (n_tags,) = struct.unpack(layout.tagnoformat, handle.read(layout.tagnosize))
+    handle.seek(n_tags * layout.tagsize, 1)
+    return struct.unpack(layout.offsetformat, handle.read(layout.offsetsize))[0]
 
 
 def open_tiff_stack(path, axes):
-    """A multipage or OME-TIFF as a Source; `axes` says how its dimensions are ordered, e.g. zyx."""
-    series = tifffile.TiffFile(path).series[0]
-    shape = tuple(n for n, axis in zip(series.shape, series.axes) if n > 1 or axis in "YXZQI")
-    color = series.axes.endswith("S") and series.shape[-1] in (3, 4)
-    n_spatial = len(shape) - int(color)
-    if n_spatial == 2 and "z" in axes:
-        shape = (1, *shape)
-    elif n_spatial != len(axes):
-        raise ValueError(f"{path}: axes {axes!r} name {len(axes)} dimensions, the file has {n_spatial} ({shape}, TIFF axes {series.axes}).")
-    data = zarr.open(series.aszarr(), mode="r")
-    data = data["0"] if isinstance(data, zarr.Group) else data
-    order = [axes.index(a) for a in "zyx"]
-    z_axis = order[0]
-    rest = "".join(a for a in axes if a != "z")
+    """A multipage, ImageJ or OME-TIFF as a Source; `axes` says how its dimensions are ordered, e.g. zyx.
+
+    Dimensions of one channel or time point are dropped; a trailing sample dimension makes it a color image.
+    """
+    series = _only_series(tifffile.TiffFile(path), path)
+    color = series.axes.endswith("S")
+    is_kept = [n > 1 or axis in "YXZQI" for n, axis in zip(series.shape, series.axes)]
+    sides = [n for n, kept in zip(series.shape[: -1 if color else None], is_kept) if kept]
+    rest = axes.replace("z", "")
+    if len(sides) == 2:
+        axes = rest
+    elif len(sides) != 3:
+        raise ValueError(
+            f"{path}: axes {axes!r} name 3 dimensions, the file has {len(sides)}: {series.shape} (TIFF axes {series.axes}). "
+            "Give one channel and time point."
+        )
+    spatial = [sides[axes.index(a)] if a in axes else 1 for a in "zyx"]
+    if "z" in axes[1:]:
+        data = series.asarray(out="memmap")  # a slice cuts through every page: decode the file once
+    else:
+        data = zarr.open(series.aszarr(), mode="r")
+        data = data["0"] if isinstance(data, zarr.Group) else data
 
     def read_slice(z):
-        if n_spatial == 2:
-            return np.asarray(data[:]).reshape(shape[1:])
-        image = np.asarray(np.squeeze(data[:]) if data.ndim != len(shape) else data[(slice(None),) * z_axis + (z,)])
-        if data.ndim != len(shape):
-            image = np.take(image, z, axis=z_axis)
+        letters = iter(axes)
+        index = [(z if next(letters) == "z" else slice(None)) if kept else 0 for kept in is_kept[: len(is_kept) - color]]
+        image = np.asarray(data[tuple(index)])
         return image if rest == "yx" else np.swapaxes(image, 0, 1)
 
-    spatial = tuple(shape[i] for i in order)
-    return Source((*spatial, shape[-1]) if color else spatial, data.dtype, read_slice)
+    return Source((*spatial, series.shape[-1]) if color else spatial, data.dtype, read_slice)
 
 
 def open_zarr_stack(path, axes):
@@ -82,31 +137,26 @@ def open_zarr_stack(path, axes):
     lead = node.ndim - len(axes)
     if lead < 0 or any(n != 1 for n in node.shape[:lead]):
         raise ValueError(f"{path}: axes {axes!r} name {len(axes)} dimensions, the array has shape {node.shape}. Give one channel and time point.")
-    shape = node.shape[lead:]
     order = [axes.index(a) for a in "zyx"]
-    rest = "".join(a for a in axes if a != "z")
+    shape = [node.shape[lead + i] for i in order]
 
-    def read_slice(z):
-        image = np.asarray(node[(0,) * lead + (slice(None),) * order[0] + (z,)])
-        return image if rest == "yx" else image.T
+    def read_range(start, stop):
+        index = [slice(None)] * 3
+        index[order[0]] = slice(start, stop)
+        return np.transpose(node[(0,) * lead + tuple(index)], order)
 
-    return Source(tuple(shape[i] for i in order), node.dtype, read_slice)
+    slice_bytes = shape[1] * shape[2] * node.dtype.itemsize
+    return Source(shape, node.dtype, by_slabs(read_range, shape[0], node.chunks[lead + order[0]], slice_bytes))
 
 
 SLICE_READERS = {".png": read_png, ".tif": read_tiff_slice, ".tiff": read_tiff_slice}
 READERS = {".tif": open_tiff_stack, ".tiff": open_tiff_stack, ".zarr": open_zarr_stack}
 
 
-def natural_key(path):
-    """Sort key that puts slice 2 before slice 10."""
-    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", Path(path).name)]
-
-
 def open_slices(paths, axes):
-    """A folder's files, one z-slice each, as a Source. Every slice must have the first one's shape and type."""
-    paths = sorted(paths, key=natural_key)
+    """Files of one z-slice each, in the given order, as a Source. All must have the first one's shape and type."""
     first = _read_one(paths[0])
-    rest = "".join(a for a in axes if a != "z")
+    is_transposed = axes.replace("z", "") == "xy"
 
     def read_slice(z):
         image = _read_one(paths[z])
@@ -114,9 +164,9 @@ def open_slices(paths, axes):
             raise ValueError(
                 f"{paths[z]}: slice {z} is {image.shape} {image.dtype}, the first one ({paths[0]}) {first.shape} {first.dtype}. All slices of a volume must agree."
             )
-        return image if rest == "yx" else np.swapaxes(image, 0, 1)
+        return np.swapaxes(image, 0, 1) if is_transposed else image
 
-    plane = first.shape[:2] if rest == "yx" else first.shape[1::-1]
+    plane = first.shape[1::-1] if is_transposed else first.shape[:2]
     return Source((len(paths), *plane, *first.shape[2:]), first.dtype, read_slice)
 
 
@@ -146,7 +196,8 @@ def readable(path):
 def open_source(paths, axes):
     """Open a raw stack: one multipage file, one OME-Zarr, or a list of slices.
 
-    axes: the order of the dimensions, a permutation of zyx. Raises ValueError naming the file.
+    axes: the order of the dimensions, a permutation of zyx; in slices and other images of two dimensions the z is
+    skipped. Raises ValueError naming the file.
     """
     paths = [Path(p) for p in paths]
     if not paths:
@@ -200,8 +251,8 @@ def _metadata(name, voxel_size_nm, origin_nm):
 class StoreWriter:
     """Writes z-slabs of one volume; slabs start at multiples of `slab_depth` (the depth of a shard)."""
 
-    def __init__(self, array):
-        self.array = array
+    def __init__(self, group, array):
+        self.group, self.array = group, array
         self.shape = array.shape
         self.slab_depth = array.shards[0]
 
@@ -213,6 +264,10 @@ class StoreWriter:
     def write(self, start, slab):
         """Write a slab (Z', Y, X) that begins at slice `start`."""
         self.array[start : start + slab.shape[0]] = slab
+
+    def add_attributes(self, **attributes):
+        """Add facts that are known only once the slabs are written."""
+        self.group.attrs.update({"densecell": {**self.group.attrs["densecell"], **attributes}})
 
 
 @contextlib.contextmanager
@@ -230,7 +285,7 @@ def new_volume(path, shape, dtype, voxel_size_nm, origin_nm=(0, 0, 0), record=No
         name = Path(path).name.removesuffix(".ome.zarr")
         group.attrs.update({**_metadata(name, voxel_size_nm, origin_nm), "densecell": attributes or {}})
         array = group.create_array("0", shape=shape, dtype=dtype, chunks=chunk, shards=shard, fill_value=fill_value, dimension_names=("z", "y", "x"))
-        yield StoreWriter(array)
+        yield StoreWriter(group, array)
 
 
 def write_volume(path, array, voxel_size_nm, origin_nm=(0, 0, 0), **options):
@@ -243,7 +298,8 @@ def write_volume(path, array, voxel_size_nm, origin_nm=(0, 0, 0), **options):
 class Volume:
     """A volume densecell wrote, read lazily; each shard's hash is checked when it is first touched.
 
-    shape (Z, Y, X), dtype, voxel_size_nm and origin_nm (z, y, x), attributes: what was stored with it.
+    shape (Z, Y, X), dtype, voxel_size_nm and origin_nm (z, y, x), attributes: what was stored with it; fill_value: what
+    voxels that were never written hold; read_slice(z) gives (Y, X) and is fast where slices are read in order.
     """
 
     def __init__(self, path):
@@ -259,9 +315,11 @@ class Volume:
             scale, translation = group.attrs["ome"]["multiscales"][0]["datasets"][0]["coordinateTransformations"]
         self.shape, self.dtype = tuple(self._array.shape), self._array.dtype
         self.voxel_size_nm, self.origin_nm = tuple(scale["scale"]), tuple(translation["translation"])
-        self.attributes = dict(group.attrs["densecell"])
+        self.attributes, self.fill_value = dict(group.attrs["densecell"]), self._array.fill_value.item()
         self.slab_depth = self._array.shards[0]
         self._checked = set()
+        slice_bytes = self.shape[1] * self.shape[2] * self.dtype.itemsize
+        self.read_slice = by_slabs(lambda start, stop: self[start:stop], self.shape[0], self._array.chunks[0], slice_bytes)
 
     def _check(self, name):
         file = self.path / name
@@ -298,11 +356,18 @@ def open_volume(path):
 
 
 def write_tiff(path, slabs, shape, dtype, voxel_size_nm, record=None):
-    """Export a volume as a multipage TIFF (ImageJ reads the voxel size) from an iterable of z-slabs."""
+    """Export a volume as a multipage TIFF from an iterable of z-slabs, with its voxel size.
+
+    ImageJ's flavor where it can hold the volume (uint8, uint16 or float32, below 3 GiB), else BigTIFF or plain TIFF.
+    """
     dtype = np.dtype(dtype)
+    n_bytes = int(np.prod([int(n) for n in shape])) * dtype.itemsize
+    big = n_bytes > 3 * 2**30
     micrometer = 1e-3
-    big = int(np.prod(shape)) * dtype.itemsize > 3 * 2**30
-    with files.writing(path, record) as partial, tifffile.TiffWriter(partial, bigtiff=big, imagej=not big) as tiff:
+    with (
+        files.writing(path, record, expected_bytes=n_bytes) as partial,
+        tifffile.TiffWriter(partial, bigtiff=big, imagej=not big and dtype in (np.uint8, np.uint16, np.float32)) as tiff,
+    ):
         tiff.write(
             (plane for slab in slabs for plane in slab),
             shape=tuple(shape),

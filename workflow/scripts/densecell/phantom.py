@@ -27,11 +27,11 @@ BORDER_SD_PX = (0.9, 1.3)  # how far the two annotators stray from the true bord
 class SubjectSettings:
     """One subject: its geometry (shape, voxel size, seed) and the state of its microscope.
 
-    shape: (z, y, x) voxels; voxel_size_nm: (z, y, x). contrast multiplies grey values, brightness (grey
-    levels) is added. shot_electrons: electrons at grey 255; readout_sd: grey levels. drift_sd_px: standard
+    shape: (z, y, x) voxels; voxel_size_nm: (z, y, x). contrast multiplies gray values, brightness (gray
+    levels) is added. shot_electrons: electrons at gray 255; readout_sd: gray levels. drift_sd_px: standard
     deviation of the step from one slice to the next, in y and in x; jump: (slice, dy_px, dx_px), a
     displacement from that slice on, or None. flicker_sd: relative brightness change per slice; charging:
-    grey levels; bad_slices: destroyed slices; psf_nm: Gaussian sigma of the beam.
+    gray levels; bad_slices: destroyed slices; psf_nm: Gaussian sigma of the beam.
     """
 
     name: str = "subject_1"
@@ -83,7 +83,7 @@ class Subject:
     organelles included (the channel lumen is open to the outside and is counted with the cell whose surface
     it folds from); organelles uint32: one id per organelle, per connected channel tree and per dense core;
     annotator_1, annotator_2 uint8. truth: per-slice arrays z, dy_px, dx_px (where the content of the slice
-    lies relative to slice 0: +dy_px is further down), gain, offset (recorded grey = gain * painted grey +
+    lies relative to slice 0: +dy_px is further down), gain, offset (recorded gray = gain * painted gray +
     offset), flag ('' or 'destroyed').
     """
 

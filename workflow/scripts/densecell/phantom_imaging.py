@@ -1,10 +1,10 @@
-"""How a microscope and two annotators would see a phantom section: grey values, noise, charging, hand-drawn
+"""How a microscope and two annotators would see a phantom section: gray values, noise, charging, hand-drawn
 labels.
 
-Grey values follow human platelets by SBF-SEM (Guay et al. 2021, doi 10.1038/s41598-021-81590-0): resin and
+Gray values follow human platelets by SBF-SEM (Guay et al. 2021, doi 10.1038/s41598-021-81590-0): resin and
 canalicular lumen bright, cytoplasm in between and different from cell to cell, alpha granules a little
 darker than their cytoplasm, mitochondria darker with hints of cristae, dense granules pale with a dark
-core, and dark specks and short tubules that belong to no class. No class has a grey range of its own.
+core, and dark specks and short tubules that belong to no class. No class has a gray range of its own.
 """
 
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ from densecell.phantom_geometry import (
     random_field,
 )
 
-RESIN_GREY = 222.0
+RESIN_GRAY = 222.0
 BANDWIDTH_PX = (0.55, 0.64)  # (y, x) noise correlation measured in a real slice: 0.24 and 0.58 at 1 px
 MIN_EDGE_NM = 12.0  # width of an edge that stands upright in the section
 MISSED_SHARE = 0.25  # probability that an annotator misses a vanishingly small organelle
@@ -37,12 +37,12 @@ CONFUSED_WITH = {
 
 @dataclass(frozen=True)
 class Appearance:
-    """Grey values of one subject: cytoplasm per cell id, lumen or matrix per organelle id, class per organelle
+    """Gray values of one subject: cytoplasm per cell id, lumen or matrix per organelle id, class per organelle
     id (entry 0 = none), and the random fields that texture them.
     """
 
-    cell_grey: np.ndarray
-    organelle_grey: np.ndarray
+    cell_gray: np.ndarray
+    organelle_gray: np.ndarray
     organelle_class: np.ndarray
     mottle: Field
     specks: Field
@@ -55,12 +55,12 @@ def draw_appearance(rng, n_cells, organelle_class):
 
     organelle_class: (n_organelles + 1,) class per id, entry 0 unused.
     """
-    cell_grey = rng.normal(127, 9, n_cells + 1) - 28 * (rng.random(n_cells + 1) < 0.25)
-    mean = np.array([0, 0, 46, 95, RESIN_GREY - 4, 142, 34])[organelle_class]
+    cell_gray = rng.normal(127, 9, n_cells + 1) - 28 * (rng.random(n_cells + 1) < 0.25)
+    mean = np.array([0, 0, 46, 95, RESIN_GRAY - 4, 142, 34])[organelle_class]
     spread = np.array([0, 0, 9, 9, 5, 28, 12])[organelle_class]
-    grey = mean + spread * rng.normal(size=len(organelle_class))
+    gray = mean + spread * rng.normal(size=len(organelle_class))
     fields = (random_field(rng, wavelength_nm) for wavelength_nm in (600, 185, 250, 65))
-    return Appearance(cell_grey, grey, organelle_class, *fields)
+    return Appearance(cell_gray, gray, organelle_class, *fields)
 
 
 def _inside(distance_nm, slope, thickness_nm):
@@ -89,31 +89,31 @@ def _clutter(appearance, place, mottle):
 
 
 def paint_section(section, appearance, z_nm, y_nm, x_nm, thickness_nm):
-    """Noise-free grey values (Y, X) float, about 20-230, of one section of thickness_nm."""
+    """Noise-free gray values (Y, X) float, about 20-230, of one section of thickness_nm."""
     place = (z_nm, y_nm, x_nm)
     mottle = appearance.mottle.on_slice(*place)
     cristae = appearance.cristae.on_slice(*place)
     kind = appearance.organelle_class[section.organelle]
     open_space = np.clip((section.organelle_nm - 5) / 25, 0, 1) * np.clip((-section.cell_nm - 35) / 30, 0, 1)
-    cytoplasm = appearance.cell_grey[section.cell] - 6 * mottle + 11 * cristae
+    cytoplasm = appearance.cell_gray[section.cell] - 6 * mottle + 11 * cristae
     cytoplasm -= 80 * _clutter(appearance, place, mottle) * open_space
     cytoplasm -= 52 * _line(section.cell_nm + 18, section.cell_slope, thickness_nm, 13)
     lining = np.array([0, 0, 30, 14, 42, 40, 0])[kind]
     cytoplasm -= lining * _line(section.organelle_nm - 8, section.organelle_slope, thickness_nm, 12)
 
-    matrix = appearance.organelle_grey[section.organelle]
+    matrix = appearance.organelle_gray[section.organelle]
     matrix = matrix + np.array([0, 0, 16, 6, 2, 12, 0])[kind] * cristae
     matrix -= np.array([0, 0, 14, 7, 0, 45, 0])[kind] * _line(
         section.organelle_nm + 8, section.organelle_slope, thickness_nm, 10
     )
     # a granule keeps part of its cell's density: dark cells have dark granules
-    matrix += np.where(kind == ALPHA_GRANULE, 0.55 * (appearance.cell_grey[section.cell] - 122), 0)
+    matrix += np.where(kind == ALPHA_GRANULE, 0.55 * (appearance.cell_gray[section.cell] - 122), 0)
     share = _inside(section.organelle_nm, section.organelle_slope, thickness_nm)
-    grey = cytoplasm + share * (matrix - cytoplasm)
+    gray = cytoplasm + share * (matrix - cytoplasm)
     share = _inside(section.core_nm, section.core_slope, thickness_nm)
-    grey += share * (appearance.organelle_grey[section.core] - grey)
+    gray += share * (appearance.organelle_gray[section.core] - gray)
     share = _inside(section.cell_nm, section.cell_slope, thickness_nm)
-    return RESIN_GREY + share * (grey - RESIN_GREY)
+    return RESIN_GRAY + share * (gray - RESIN_GRAY)
 
 
 def expose(painted, settings, gain, offset, destroyed, rng):
@@ -124,19 +124,19 @@ def expose(painted, settings, gain, offset, destroyed, rng):
     and heavy noise.
     """
     sigma_px = [settings.psf_nm / size for size in settings.voxel_size_nm[1:]]
-    grey = ndimage.gaussian_filter(painted, sigma_px, mode="nearest")
-    resin = np.clip((grey - 150) / (RESIN_GREY - 150), 0, 1)
+    gray = ndimage.gaussian_filter(painted, sigma_px, mode="nearest")
+    resin = np.clip((gray - 150) / (RESIN_GRAY - 150), 0, 1)
     charge = signal.lfilter([0.04], [1, -0.96], resin - resin.mean(), axis=1)
-    lines = ndimage.gaussian_filter1d(rng.normal(size=(len(grey), 1)), 1.0, axis=0)
-    grey = gain * grey + offset + settings.charging * (charge + 0.25 * lines)
+    lines = ndimage.gaussian_filter1d(rng.normal(size=(len(gray), 1)), 1.0, axis=0)
+    gray = gain * gray + offset + settings.charging * (charge + 0.25 * lines)
     if destroyed:
-        bands = ndimage.gaussian_filter1d(rng.normal(size=(len(grey), 1)), 6.0, axis=0)
-        grey += 160 * bands + 35 * ndimage.gaussian_filter(rng.normal(size=grey.shape), 4.0) * 8
-    electrons = rng.poisson(np.clip(grey, 0, None) / 255 * settings.shot_electrons)
-    noise = rng.normal(0, settings.readout_sd, grey.shape)
-    grey = electrons * (255 / settings.shot_electrons) + noise + np.minimum(grey, 0)
-    grey = ndimage.gaussian_filter(grey, BANDWIDTH_PX, mode="nearest")
-    return np.clip(np.rint(grey), 0, 255).astype(np.uint8)
+        bands = ndimage.gaussian_filter1d(rng.normal(size=(len(gray), 1)), 6.0, axis=0)
+        gray += 160 * bands + 280 * ndimage.gaussian_filter(rng.normal(size=gray.shape), 4.0)
+    electrons = rng.poisson(np.clip(gray, 0, None) / 255 * settings.shot_electrons)
+    noise = rng.normal(0, settings.readout_sd, gray.shape)
+    gray = electrons * (255 / settings.shot_electrons) + noise + np.minimum(gray, 0)
+    gray = ndimage.gaussian_filter(gray, BANDWIDTH_PX, mode="nearest")
+    return np.clip(np.rint(gray), 0, 255).astype(np.uint8)
 
 
 def _habits(rng, voxel_count, organelle_class, host, voxel_volume_um3):

@@ -169,7 +169,7 @@ def _grow_channel(rng, world, spheres, low_nm, high_nm, scale):
 def _targets(rng, extent_nm, per_um3):
     """Corners (low, high) for one kind beyond its first pair: octants of the field of view, then the margin."""
     inside = round(per_um3 * np.prod(extent_nm) * 1e-9)
-    corners = [_octant(extent_nm, i) for i in range(2, inside)]
+    corners = [_octant(extent_nm, i, rim=0.0) for i in range(2, inside)]
     outer_nm = extent_nm + 2 * MARGIN_NM
     for _ in range(round(per_um3 * (np.prod(outer_nm) - np.prod(extent_nm)) * 1e-9)):
         point = rng.uniform(0, 1, 3) * outer_nm - MARGIN_NM

@@ -1,0 +1,105 @@
+import errno
+import json
+import shutil
+from collections import namedtuple
+
+import pytest
+from densecell import files
+
+
+def test_a_file_appears_whole_and_with_its_sidecar(tmp_path):
+    path = tmp_path / "sub" / "x.txt"
+    files.write_text(path, "hello", {"params": {"a": 1}})
+    assert path.read_text() == "hello"
+    sidecar = files.read_sidecar(path)
+    assert sidecar == {"content": files.hash_text("hello"), "params": {"a": 1}}
+    assert sorted(p.name for p in path.parent.iterdir()) == ["x.txt", "x.txt.json"]
+
+
+def test_equal_content_gives_equal_sidecars(tmp_path):
+    for name in ("a", "b"):
+        files.write_json(tmp_path / name, {"y": 1, "x": [2]}, {"parents": {}})
+    assert files.sidecar_path(tmp_path / "a").read_text() == files.sidecar_path(tmp_path / "b").read_text()
+
+
+def test_nothing_appears_when_the_writer_fails(tmp_path):
+    with pytest.raises(RuntimeError), files.writing(tmp_path / "x") as partial:
+        partial.write_text("half")
+        raise RuntimeError
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_former_file_survives_a_failure(tmp_path):
+    files.write_text(tmp_path / "x", "old", {})
+    with pytest.raises(RuntimeError), files.writing(tmp_path / "x", {}) as partial:
+        partial.write_text("new")
+        raise RuntimeError
+    files.check_content(tmp_path / "x")
+    assert (tmp_path / "x").read_text() == "old"
+
+
+@pytest.mark.parametrize("folder", [False, True])
+def test_a_stale_partial_of_a_killed_job_is_moved_aside(tmp_path, folder):
+    stale = tmp_path / "x.partial"
+    if folder:
+        stale.mkdir()
+        (stale / "old").write_text("old")
+    else:
+        stale.write_text("old")
+    with files.writing(tmp_path / "x", {}, folder=folder) as partial:
+        (partial / "new" if folder else partial).write_text("new")
+    assert files.hash_file(tmp_path / "x.stale" / "old" if folder else tmp_path / "x.stale") == files.hash_text("old")
+    content = files.read_sidecar(tmp_path / "x")["content"]
+    assert content == ({"new": files.hash_text("new")} if folder else files.hash_text("new"))
+
+
+def test_a_full_disk_is_refused_before_anything_is_written(tmp_path, monkeypatch):
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(10**9, 10**9 - 1000, 1000))
+    with pytest.raises(OSError, match=r"not enough disk space for .*x: about 5e-06 GB needed.*results_dir"), files.writing(
+        tmp_path / "x", expected_bytes=5000
+    ):
+        raise AssertionError("never entered")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_that_fills_up_is_named(tmp_path):
+    with pytest.raises(OSError, match=r"the disk is full: .*x could not be written") as caught, files.writing(tmp_path / "x"):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert caught.value.errno == errno.ENOSPC
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_changed_file_is_detected(tmp_path):
+    files.write_json(tmp_path / "x.json", [1], {})
+    assert files.read_json(tmp_path / "x.json") == [1]
+    (tmp_path / "x.json").write_text("[2]")
+    with pytest.raises(ValueError, match=r"x\.json: its content differs"):
+        files.read_json(tmp_path / "x.json")
+
+
+def test_an_unreadable_sidecar_or_json_is_named(tmp_path):
+    (tmp_path / "x").write_text("{")
+    with pytest.raises(ValueError, match="x: not a JSON file"):
+        files.read_json(tmp_path / "x")
+    (tmp_path / "x.json").write_text("{")
+    with pytest.raises(ValueError, match=r"sidecar x\.json is missing or unreadable"):
+        files.read_sidecar(tmp_path / "x")
+
+
+def test_content_id_is_that_of_the_bytes_with_or_without_sidecar(tmp_path):
+    files.write_text(tmp_path / "a", "same", {})
+    (tmp_path / "b").write_text("same")
+    assert files.content_id(tmp_path / "a") == files.content_id(tmp_path / "b") == files.hash_text("same")
+    with files.writing(tmp_path / "store", {}, folder=True) as partial:
+        (partial / "0").write_text("shard")
+    (tmp_path / "copy").mkdir()
+    (tmp_path / "copy" / "0").write_text("shard")
+    assert files.content_id(tmp_path / "store") == files.content_id(tmp_path / "copy")
+    with pytest.raises(ValueError, match="none: no such file"):
+        files.content_id(tmp_path / "none")
+
+
+def test_sidecars_hold_no_times_or_places(tmp_path):
+    files.write_text(tmp_path / "x", "text", {"params": {}, "code": "c", "parents": {}})
+    assert set(json.loads((tmp_path / "x.json").read_text())) == {"content", "params", "code", "parents"}

@@ -1,0 +1,245 @@
+"""Pictures and the summary of the report, each drawn from tables and volumes on disk."""
+
+COLORS = as_json({c["name"]: config["figures"]["colors"][c["name"]] for c in config["classes"]})
+DPI = config["figures"]["dpi"]
+CHOSEN = [f"{R}/ensembles/{name}/chosen.json" for name in ENSEMBLES]
+USED_WEIGHT_MAPS = sorted({e["weight_map"] for e in EXPERIMENTS.values()})
+
+
+def shown_predictors(ensemble):
+    """What a picture shows of an ensemble: its largest top-k."""
+    return [f"top{max(ENSEMBLES[ensemble]['top_k'])}"]
+
+
+def shown(region):
+    """(title, volume) of the predictions shown beside a region."""
+    return [(f"{e} {p}", f"{R}/predictions/{region}/{e}/{p}.ome.zarr") for e in ENSEMBLES for p in shown_predictors(e)]
+
+
+rule plot_alignment:
+    input:
+        shifts=f"{R}/aligned/{{volume}}/shifts.csv",
+        before=with_sidecar(f"{R}/binned/{{volume}}/image.ome.zarr"),
+        after=with_sidecar(f"{R}/aligned/{{volume}}/image.ome.zarr"),
+        truth=truth_of,
+    output:
+        report(f"{R}/figures/alignment_{{volume}}.png", caption="../report/alignment.rst", category="1 Preprocessing"),
+    params:
+        truth=lambda w, input: f"--truth {input.truth}" if input.truth else "",
+        binning=lambda w: as_json(VOLUMES[w.volume]["binning"]),
+        dpi=DPI,
+        code=code("plot_alignment"),
+    log:
+        f"{R}/logs/plot_alignment/{{volume}}.log",
+    conda:
+        "../../envs/report.yaml"
+    message:
+        "Drawing the alignment of {wildcards.volume}"
+    shell:
+        "python {SCRIPTS}/plot_alignment.py --shifts {input.shifts:q} --before {input.before[0]:q} --after {input.after[0]:q} "
+        "{params.truth} --binning {params.binning:q} --title {wildcards.volume} --dpi {params.dpi} --output {output:q} "
+        "--code-hash {params.code} 2>&1 | tee {log:q}"
+
+
+rule plot_weight_map:
+    input:
+        labels=with_sidecar(f"{R}/regions/{{region}}/labels_reference.ome.zarr"),
+        weights=with_sidecar(f"{R}/weight_maps/{{weight_map}}/{{region}}.ome.zarr"),
+    output:
+        report(
+            f"{R}/figures/weight_map_{{weight_map}}_{{region}}.png",
+            caption="../report/weight_map.rst",
+            category="1 Preprocessing",
+        ),
+    params:
+        colors=COLORS,
+        classes=CLASSES,
+        dpi=DPI,
+        code=code("plot_weight_map"),
+    log:
+        f"{R}/logs/plot_weight_map/{{weight_map}}_{{region}}.log",
+    conda:
+        "../../envs/report.yaml"
+    message:
+        "Drawing the weight map {wildcards.weight_map} of {wildcards.region}"
+    shell:
+        "python {SCRIPTS}/plot_weight_map.py --labels {input.labels[0]:q} "
+        "--weights {input.weights[0]:q} --title {wildcards.region} --colors {params.colors:q} --classes {params.classes:q} "
+        "--dpi {params.dpi} --output {output:q} --code-hash {params.code} 2>&1 | tee {log:q}"
+
+
+rule plot_training_curves:
+    input:
+        run_file("history.csv"),
+    output:
+        report(f"{R}/figures/training_curves.png", caption="../report/training_curves.rst", category="2 Training"),
+    params:
+        dpi=DPI,
+        code=code("plot_training_curves"),
+    log:
+        f"{R}/logs/plot_training_curves.log",
+    conda:
+        "../../envs/report.yaml"
+    message:
+        "Drawing the training curves"
+    shell:
+        "python {SCRIPTS}/plot_training_curves.py --histories {input:q} --dpi {params.dpi} --output {output:q} "
+        "--code-hash {params.code} 2>&1 | tee {log:q}"
+
+
+rule plot_ranking:
+    input:
+        ranking=f"{R}/tables/ranking.csv",
+        metrics=f"{R}/tables/metrics.csv",
+        chosen=CHOSEN,
+    output:
+        report(f"{R}/figures/ranking.png", caption="../report/ranking.rst", category="3 Ensembles"),
+    params:
+        dpi=DPI,
+        code=code("plot_ranking"),
+    log:
+        f"{R}/logs/plot_ranking.log",
+    conda:
+        "../../envs/report.yaml"
+    message:
+        "Drawing the ranking"
+    shell:
+        "python {SCRIPTS}/plot_ranking.py --ranking {input.ranking:q} --metrics {input.metrics:q} --chosen {input.chosen:q} "
+        "--dpi {params.dpi} --output {output:q} --code-hash {params.code} 2>&1 | tee {log:q}"
+
+
+rule plot_segmentation:
+    input:
+        image=with_sidecar(f"{R}/regions/{{region}}/image.ome.zarr"),
+        reference=with_sidecar(f"{R}/regions/{{region}}/labels_reference.ome.zarr"),
+        folders=lambda w: [f"{R}/predictions/{w.region}/{e}" for e in ENSEMBLES],
+    output:
+        report(
+            f"{R}/figures/segmentation_{{region}}.png", caption="../report/segmentation.rst", category="4 Segmentation"
+        ),
+    params:
+        predictions=lambda w: " ".join(path for _, path in shown(w.region)),
+        predictors=lambda w: as_json([title for title, _ in shown(w.region)]),
+        n_slices=config["figures"]["slices_per_region"],
+        colors=COLORS,
+        classes=CLASSES,
+        dpi=DPI,
+        code=code("plot_segmentation"),
+    log:
+        f"{R}/logs/plot_segmentation/{{region}}.log",
+    conda:
+        "../../envs/report.yaml"
+    message:
+        "Drawing the segmentation of {wildcards.region}"
+    shell:
+        "python {SCRIPTS}/plot_segmentation.py --image {input.image[0]:q} --reference {input.reference[0]:q} "
+        "--predictions {params.predictions} --predictors {params.predictors:q} --title {wildcards.region} "
+        "--n-slices {params.n_slices} --colors {params.colors:q} --classes {params.classes:q} --dpi {params.dpi} "
+        "--output {output:q} --code-hash {params.code} 2>&1 | tee {log:q}"
+
+
+rule plot_volume:
+    input:
+        image=with_sidecar(f"{R}/aligned/{{volume}}/image.ome.zarr"),
+        folder=f"{R}/volumes/{{volume}}/{{ensemble}}",
+    output:
+        report(
+            f"{R}/figures/volume_{{volume}}_{{ensemble}}.png", caption="../report/volume.rst", category="4 Segmentation"
+        ),
+    params:
+        predictors=lambda w: as_json([w.ensemble]),
+        n_slices=config["figures"]["slices_per_region"],
+        colors=COLORS,
+        classes=CLASSES,
+        dpi=DPI,
+        code=code("plot_segmentation"),
+    log:
+        f"{R}/logs/plot_volume/{{volume}}_{{ensemble}}.log",
+    conda:
+        "../../envs/report.yaml"
+    message:
+        "Drawing the segmentation of {wildcards.volume}"
+    shell:
+        "python {SCRIPTS}/plot_segmentation.py --image {input.image[0]:q} --predictions {input.folder}/labels.ome.zarr "
+        "--predictors {params.predictors:q} --title {wildcards.volume} --n-slices {params.n_slices} "
+        "--colors {params.colors:q} --classes {params.classes:q} --dpi {params.dpi} --output {output:q} "
+        "--code-hash {params.code} 2>&1 | tee {log:q}"
+
+
+rule plot_confusion:
+    input:
+        confusion=f"{R}/tables/confusion.csv",
+        chosen=CHOSEN,
+    output:
+        report(f"{R}/figures/confusion.png", caption="../report/confusion.rst", category="5 Evaluation"),
+    params:
+        classes=CLASSES,
+        dpi=DPI,
+        code=code("plot_confusion"),
+    log:
+        f"{R}/logs/plot_confusion.log",
+    conda:
+        "../../envs/report.yaml"
+    message:
+        "Drawing the confusion matrices"
+    shell:
+        "python {SCRIPTS}/plot_confusion.py --confusion {input.confusion:q} --chosen {input.chosen:q} "
+        "--classes {params.classes:q} --dpi {params.dpi} --output {output:q} "
+        "--code-hash {params.code} 2>&1 | tee {log:q}"
+
+
+rule plot_volume_fractions:
+    input:
+        fractions=f"{R}/tables/volume_fractions.csv",
+        chosen=CHOSEN,
+    output:
+        report(f"{R}/figures/volume_fractions.png", caption="../report/volume_fractions.rst", category="6 Analysis"),
+    params:
+        margin_nm=config["analysis"]["volume_fractions"]["margin_nm"],
+        classes=CLASSES,
+        dpi=DPI,
+        code=code("plot_volume_fractions"),
+    log:
+        f"{R}/logs/plot_volume_fractions.log",
+    conda:
+        "../../envs/report.yaml"
+    message:
+        "Drawing the volume fractions"
+    shell:
+        "python {SCRIPTS}/plot_volume_fractions.py --fractions {input.fractions:q} --chosen {input.chosen:q} "
+        "--margin-nm {params.margin_nm} --classes {params.classes:q} "
+        "--dpi {params.dpi} --output {output:q} --code-hash {params.code} 2>&1 | tee {log:q}"
+
+
+rule write_summary:
+    input:
+        metrics=f"{R}/tables/metrics.csv",
+        ranking=f"{R}/tables/ranking.csv",
+        fractions=f"{R}/tables/volume_fractions.csv",
+        chosen=CHOSEN,
+    output:
+        html=report(f"{R}/summary.html", caption="../report/summary.rst", category="0 Summary"),
+        table=f"{R}/tables/summary.csv",
+    params:
+        classes=CLASSES,
+        code=code("write_summary"),
+    log:
+        f"{R}/logs/write_summary.log",
+    conda:
+        "../../envs/report.yaml"
+    message:
+        "Writing the summary"
+    shell:
+        "python {SCRIPTS}/write_summary.py --metrics {input.metrics:q} --ranking {input.ranking:q} "
+        "--volume-fractions {input.fractions:q} --chosen {input.chosen:q} --classes {params.classes:q} "
+        "--table {output.table:q} --output {output.html:q} --code-hash {params.code} 2>&1 | tee {log:q}"
+
+
+FIGURES = [
+    f"{R}/summary.html",
+    *(f"{R}/figures/{name}.png" for name in ("training_curves", "ranking", "confusion", "volume_fractions")),
+    *(f"{R}/figures/alignment_{v}.png" for v, record in VOLUMES.items() if record["alignment"]["method"] != "none"),
+    *(f"{R}/figures/weight_map_{w}_{r}.png" for w in USED_WEIGHT_MAPS for r in TRAIN),
+    *(f"{R}/figures/segmentation_{r}.png" for r in SCORED),
+    *(f"{R}/figures/volume_{v}_{e}.png" for v, e in FULL),
+]

@@ -1,0 +1,62 @@
+"""Bring labels into the aligned, cropped volume.
+
+Labels drawn on the raw stack move with the whole-pixel shifts of their slices; labels drawn on the aligned stack are put at
+their origin. The result covers the whole aligned volume; voxels the source doesn't cover are 255 (instances: 0).
+"""
+
+import numpy as np
+from command_line import Arguments, run
+
+from densecell import io
+
+
+def paste(target, plane, y, x):
+    """Put `plane` (Y, X) into `target` (Y', X') with its corner at (y, x), in place; what lies outside is cut off."""
+    (to_y, from_y), (to_x, from_x) = (overlap(*side) for side in zip((y, x), plane.shape, target.shape))
+    target[to_y, to_x] = plane[from_y, from_x]
+
+
+def overlap(offset, size, target_size):
+    """(target, source) slices along one axis for `size` pixels that begin at `offset` in the target."""
+    start, stop = max(offset, 0), max(min(offset + size, target_size), 0)
+    stop = max(start, stop)
+    return slice(start, stop), slice(start - offset, stop - offset)
+
+
+def corners(labels, image, shifts, frame):
+    """Where the block's first pixel lies in each slice of the aligned volume: (Z, 2) integers (y, x)."""
+    origin = np.array(labels.attributes["origin_voxels"][1:])
+    if frame == "aligned":
+        return np.tile(origin, (image.shape[0], 1))
+    return origin + shifts[["applied_y_px", "applied_x_px"]].to_numpy() - shifts[["crop_y0", "crop_x0"]].to_numpy()
+
+
+def main(argv=None):
+    arguments = Arguments(__doc__)
+    arguments.input("labels", "binned labels (OME-Zarr)")
+    arguments.input("image", "aligned volume (OME-Zarr)")
+    arguments.input("shifts", "shift table of the volume (csv)")
+    arguments.parameter("frame", "raw or aligned", default="raw")
+    arguments.output("output", "aligned labels (OME-Zarr)")
+    args = arguments.parse(argv)
+
+    labels, image, shifts = io.open_volume(args.labels), io.open_volume(args.image), io.read_table(args.shifts)
+    origin = labels.attributes["origin_voxels"]
+    inside = [o + n <= total for o, n, total in zip(origin, labels.shape, image.shape)]
+    if not inside[0] or (args.frame == "aligned" and not all(inside)):
+        raise ValueError(
+            f"{args.labels}: expected labels within the aligned volume of {image.shape} voxels (z, y, x), found {labels.shape} at origin "
+            f"{tuple(origin)}. Correct labels: origin or frame (raw: drawn before binning and alignment)."
+        )
+    places = corners(labels, image, shifts, args.frame)
+    options = {"fill_value": labels.fill_value, "attributes": {"kind": labels.attributes["kind"]}}
+    with io.new_volume(args.output, image.shape, labels.dtype, image.voxel_size_nm, image.origin_nm, args.record, **options) as store:
+        for start, stop in store.slabs():
+            slab = np.full((stop - start, *image.shape[1:]), labels.fill_value, labels.dtype)
+            for z in range(max(start, origin[0]), min(stop, origin[0] + labels.shape[0])):
+                paste(slab[z - start], labels.read_slice(z - origin[0]), *places[z].tolist())
+            store.write(start, slab)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,67 @@
+"""Bin labels by block majority, to fit their binned stack.
+
+A tie goes to the class rarer in the source, and a block that holds an unlabelled voxel, or that the source covers only in
+part, is unlabelled (255). Labels drawn on the aligned stack are drawn on binned voxels and are copied. Axes are (z, y, x).
+"""
+
+from command_line import Arguments, json_argument, run
+
+from densecell import binning, io
+from densecell.classes import UNLABELLED, Classes
+
+
+def checked_factors(labels, factors, path):
+    """The factors to use. Raises ValueError for an origin between blocks and for instances, which have no majority."""
+    if labels.attributes["frame"] == "aligned":
+        return [1, 1, 1]
+    origin = labels.attributes["origin_voxels"]
+    if any(o % f for o, f in zip(origin, factors)):
+        raise ValueError(
+            f"{path}: expected an origin (labels: origin) divisible by the binning {factors} (z, y, x), found {origin}. "
+            "Crop the label block to whole blocks."
+        )
+    if labels.attributes["kind"] == "instance" and list(factors) != [1, 1, 1]:
+        raise ValueError(f"{path}: instance labels can't be binned, found binning {factors}. Draw them on the binned stack (frame: aligned).")
+    return factors
+
+
+def cut_blocks(labels, factors):
+    """Whether the source ends inside a block although the stack goes on, for each axis (z, y, x)."""
+    stops = [o + n for o, n in zip(labels.attributes["origin_voxels"], labels.shape)]
+    return [stop % f != 0 and stop != n for stop, f, n in zip(stops, factors, labels.attributes["image_shape"])]
+
+
+def main(argv=None):
+    arguments = Arguments(__doc__)
+    arguments.input("labels", "imported labels (OME-Zarr)")
+    arguments.parameter("binning", "JSON list of voxels per block (z, y, x)", json_argument, [1, 1, 1])
+    arguments.parameter("classes", "JSON list of name and group", json_argument, required=True)
+    arguments.output("output", "binned labels (OME-Zarr)")
+    args = arguments.parse(argv)
+
+    labels, classes = io.open_volume(args.labels), Classes.from_records(args.classes)
+    factors = checked_factors(labels, args.binning, args.labels)
+    shape = binning.binned_shape(labels.shape, factors)
+    size_nm = binning.binned_voxel_size_nm(labels.voxel_size_nm, args.binning)
+    origin_nm = binning.binned_origin_nm(labels.origin_nm, labels.voxel_size_nm, args.binning)
+    is_cut = cut_blocks(labels, factors)
+    attributes = {**labels.attributes, "origin_voxels": [o // f for o, f in zip(labels.attributes["origin_voxels"], factors)]}
+    is_copied = labels.attributes["kind"] == "instance" or list(factors) == [1, 1, 1]
+    counts = None if is_copied else labels.attributes["class_counts"]
+    if counts and len(counts) != len(classes):
+        raise ValueError(f"{args.labels}: expected the counts of {len(classes)} classes, found {len(counts)}. Import the labels again.")
+    options = {"fill_value": labels.fill_value, "attributes": attributes}
+    with io.new_volume(args.output, shape, labels.dtype, size_nm, origin_nm, args.record, **options) as store:
+        for start, stop in store.slabs():
+            slab = labels[start * factors[0] : stop * factors[0]]
+            if not is_copied:
+                slab = binning.bin_labels(slab, factors, counts)
+                if is_cut[0] and stop == shape[0]:
+                    slab[-1] = UNLABELLED
+                slab[:, -1 if is_cut[1] else shape[1] :] = UNLABELLED
+                slab[:, :, -1 if is_cut[2] else shape[2] :] = UNLABELLED
+            store.write(start, slab)
+
+
+if __name__ == "__main__":
+    run(main)

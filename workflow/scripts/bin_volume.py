@@ -1,0 +1,32 @@
+"""Bin a stack by block means over whole voxels, e.g. [1, 2, 2] (z, y, x).
+
+Integer images stay integer, rounded half to even; a block cut by the border is averaged over the voxels it has. Binning
+comes before alignment.
+"""
+
+from command_line import Arguments, json_argument, run
+from progress import Progress
+
+from densecell import binning, io
+
+
+def main(argv=None):
+    arguments = Arguments(__doc__)
+    arguments.input("image", "imported volume (OME-Zarr)")
+    arguments.parameter("binning", "JSON list of voxels per block (z, y, x)", json_argument, [1, 1, 1])
+    arguments.output("output", "binned volume (OME-Zarr)")
+    args = arguments.parse(argv)
+
+    image, factors = io.open_volume(args.image), args.binning
+    size_nm = binning.binned_voxel_size_nm(image.voxel_size_nm, factors)
+    origin_nm = binning.binned_origin_nm(image.origin_nm, image.voxel_size_nm, factors)
+    shape = binning.binned_shape(image.shape, factors)
+    progress = Progress(shape[0], "slices")
+    with io.new_volume(args.output, shape, image.dtype, size_nm, origin_nm, args.record, attributes={"binning": factors}) as store:
+        for start, stop in store.slabs():
+            store.write(start, binning.bin_image(image[start * factors[0] : stop * factors[0]], factors))
+            progress.step(stop - start)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,36 @@
+"""Measure the intensities of an aligned volume: the numbers that normalize it as a whole.
+
+Streams over the volume; slices that alignment left out (blank, destroyed, duplicate, jump) don't count. Writes a JSON record
+with method, count (voxels), mean, std and, for percentiles, low and high, in gray values.
+"""
+
+from command_line import Arguments, run
+from progress import Progress
+
+from densecell import files, io
+from densecell.normalization import IntensityStatistics
+
+
+def main(argv=None):
+    arguments = Arguments(__doc__)
+    arguments.input("image", "aligned volume (OME-Zarr)")
+    arguments.parameter("method", "zscore, percentile or none", default="zscore")
+    arguments.output("output", "the numbers (json)")
+    args = arguments.parse(argv)
+
+    image = io.open_volume(args.image)
+    left_out = set(image.attributes["left_out_slices"])
+    statistics, progress = IntensityStatistics(), Progress(image.shape[0], "slices")
+    for start, stop in image.slabs():
+        kept = [z not in left_out for z in range(start, stop)]
+        statistics.update(image[start:stop][kept])
+        progress.step(stop - start)
+    try:
+        numbers = statistics.fit(args.method)
+    except ValueError as error:
+        raise ValueError(f"{args.image}: {error}") from error
+    files.write_json(args.output, numbers, args.record)
+
+
+if __name__ == "__main__":
+    run(main)
