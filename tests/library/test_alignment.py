@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from scipy import ndimage
+
 from densecell.alignment import (
     ALIGNMENT_METHODS,
     aligned_to_raw,
@@ -14,7 +16,6 @@ from densecell.alignment import (
     estimate_shifts,
     raw_to_aligned,
 )
-from scipy import ndimage
 
 MARGIN = 32
 
@@ -170,9 +171,7 @@ def test_contract_of_the_methods(clean, method):
         np.testing.assert_array_equal(values, again[column])
     assert np.isnan(table["score"][0]) and (np.abs(table["score"][1:]) <= 1).all()
     single = shifts_of(small[:1], method=method)
-    assert (
-        single["y_px"].tolist() == [0] and single["x_px"].tolist() == [0] and single["flag"].tolist() == [""]
-    )
+    assert single["y_px"].tolist() == [0] and single["x_px"].tolist() == [0] and single["flag"].tolist() == [""]
 
 
 def test_method_none_moves_nothing(clean):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from densecell.binning import (
     bin_image,
     bin_labels,
@@ -75,9 +76,7 @@ def test_slab_by_slab_equals_whole(factors):
     counts = count_classes(labels, 3)
     step = 2 * factors[0]
     slabs = [slice(z, z + step) for z in range(0, 13, step)]
-    assert np.array_equal(
-        np.concatenate([bin_image(image[s], factors) for s in slabs]), bin_image(image, factors)
-    )
+    assert np.array_equal(np.concatenate([bin_image(image[s], factors) for s in slabs]), bin_image(image, factors))
     assert np.array_equal(
         np.concatenate([bin_labels(labels[s], factors, counts) for s in slabs]),
         bin_labels(labels, factors, counts),

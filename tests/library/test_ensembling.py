@@ -3,6 +3,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+
 from densecell.ensembling import (
     choose_k,
     is_collapsed,
@@ -129,9 +130,7 @@ def test_an_ensemble_size_that_cannot_be_filled_is_refused(k):
 # Choosing k
 
 
-@pytest.mark.parametrize(
-    "miou, k", [([0.5, 0.7, 0.6], 2), ([0.5, 0.7, 0.7], 2), ([0.5], 1), ([0.5, np.nan], 1)]
-)
+@pytest.mark.parametrize("miou, k", [([0.5, 0.7, 0.6], 2), ([0.5, 0.7, 0.7], 2), ([0.5], 1), ([0.5, np.nan], 1)])
 def test_highest_eval_score_and_the_smaller_of_equals(miou, k):
     assert choose_k(k_scores(miou)) == k
     assert choose_k(k_scores(miou)[::-1]) == k

@@ -4,6 +4,7 @@ import shutil
 from collections import namedtuple
 
 import pytest
+
 from densecell import files
 
 
@@ -56,15 +57,19 @@ def test_a_stale_partial_of_a_killed_job_is_moved_aside(tmp_path, folder):
 def test_a_full_disk_is_refused_before_anything_is_written(tmp_path, monkeypatch):
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(10**9, 10**9 - 1000, 1000))
-    with pytest.raises(OSError, match=r"not enough disk space for .*x: about 5e-06 GB needed.*results_dir"), files.writing(
-        tmp_path / "x", expected_bytes=5000
+    with (
+        pytest.raises(OSError, match=r"not enough disk space for .*x: about 5e-06 GB needed.*results_dir"),
+        files.writing(tmp_path / "x", expected_bytes=5000),
     ):
         raise AssertionError("never entered")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_disk_that_fills_up_is_named(tmp_path):
-    with pytest.raises(OSError, match=r"the disk is full: .*x could not be written") as caught, files.writing(tmp_path / "x"):
+    with (
+        pytest.raises(OSError, match=r"the disk is full: .*x could not be written") as caught,
+        files.writing(tmp_path / "x"),
+    ):
         raise OSError(errno.ENOSPC, "No space left on device")
     assert caught.value.errno == errno.ENOSPC
     assert list(tmp_path.iterdir()) == []

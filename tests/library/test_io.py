@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 import tifffile
 import zarr
+
 from densecell import files, io
 
 STACK = np.arange(5 * 6 * 7, dtype=np.uint16).reshape(5, 6, 7) * 3
@@ -24,7 +25,7 @@ def read(paths, axes="zyx"):
 
 
 def write_png(path, array):
-    path.write_bytes(imagecodecs.png_encode(array))
+    path.write_bytes(imagecodecs.png_encode(np.ascontiguousarray(array)))
     return path
 
 
@@ -82,7 +83,9 @@ def test_images_of_different_shapes_in_one_tiff_are_refused(tmp_path):
     with tifffile.TiffWriter(tmp_path / "x.tif") as tiff:
         tiff.write(STACK[0], metadata=None)
         tiff.write(STACK[0, :4], metadata=None)
-    with pytest.raises(ValueError, match=r"x\.tif: expected images of one shape, found 2 series of shapes \(6, 7\), \(4, 7\)"):
+    with pytest.raises(
+        ValueError, match=r"x\.tif: expected images of one shape, found 2 series of shapes \(6, 7\), \(4, 7\)"
+    ):
         read([tmp_path / "x.tif"])
 
 
@@ -129,7 +132,9 @@ def test_files_of_one_slice_each_in_the_given_order(tmp_path, suffix, dtype):
 
 def test_slices_that_differ_are_named(tmp_path):
     paths = [write_png(tmp_path / "0.png", STACK[0]), write_png(tmp_path / "1.png", STACK[0, :5])]
-    with pytest.raises(ValueError, match=r"1\.png: slice 1 is \(5, 7\) uint16, the first one .*0\.png.* \(6, 7\) uint16"):
+    with pytest.raises(
+        ValueError, match=r"1\.png: slice 1 is \(5, 7\) uint16, the first one .*0\.png.* \(6, 7\) uint16"
+    ):
         read(paths)
     write_png(paths[1], STACK[0].astype(np.uint8))
     with pytest.raises(ValueError, match=r"1\.png: slice 1 is \(6, 7\) uint8"):
@@ -139,7 +144,9 @@ def test_slices_that_differ_are_named(tmp_path):
 def test_a_stack_among_slices_is_refused(tmp_path):
     for i in range(2):
         tifffile.imwrite(tmp_path / f"{i}.tif", STACK)
-    with pytest.raises(ValueError, match=r"0\.tif: expected one slice per file, as several files are given, found 5 images"):
+    with pytest.raises(
+        ValueError, match=r"0\.tif: expected one slice per file, as several files are given, found 5 images"
+    ):
         read([tmp_path / "0.tif", tmp_path / "1.tif"])
 
 
@@ -173,7 +180,9 @@ def test_reads_ome_zarr_of_both_versions(tmp_path, axes, version):
 
 def test_ome_zarr_with_two_channels_or_nothing_inside_is_refused(tmp_path):
     zarr.create_array(tmp_path / "two.zarr", data=np.stack([STACK, STACK]))
-    with pytest.raises(ValueError, match=r"two\.zarr: axes 'zyx' name 3 dimensions, the array has shape \(2, 5, 6, 7\)"):
+    with pytest.raises(
+        ValueError, match=r"two\.zarr: axes 'zyx' name 3 dimensions, the array has shape \(2, 5, 6, 7\)"
+    ):
         read([tmp_path / "two.zarr"])
     zarr.open_group(tmp_path / "empty.zarr", mode="w")
     with pytest.raises(ValueError, match=r"empty\.zarr: "):

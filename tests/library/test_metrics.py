@@ -3,6 +3,7 @@ import io
 import numpy as np
 import pandas as pd
 import pytest
+
 from densecell.metrics import (
     METRICS,
     confusion_counts,
@@ -31,9 +32,7 @@ def measured(reference, predicted, valid=None, **keys):
 def random_pair(seed, shape=(3, 8, 9), n_classes=7):
     rng = np.random.default_rng(seed)
     reference = rng.integers(0, n_classes, shape).astype(np.uint8)
-    predicted = np.where(rng.random(shape) < 0.6, reference, rng.integers(0, n_classes, shape)).astype(
-        np.uint8
-    )
+    predicted = np.where(rng.random(shape) < 0.6, reference, rng.integers(0, n_classes, shape)).astype(np.uint8)
     return reference, predicted
 
 
@@ -178,9 +177,7 @@ def test_slabs_concatenate_to_the_whole_and_pooling_is_the_sum_over_slices(seed)
 def test_pooling_keeps_comparisons_apart_by_every_key_column_and_survives_a_csv_file_with_an_empty_key():
     counts = np.stack([np.full((2, 2), i) for i in range(4)])
     parts = [
-        confusion_table(
-            counts[i : i + 1], ["a", "b"], **(KEYS | {"reference": "", "predictor": predictor}), mask=mask
-        )
+        confusion_table(counts[i : i + 1], ["a", "b"], **(KEYS | {"reference": "", "predictor": predictor}), mask=mask)
         for i, (predictor, mask) in enumerate([(0, "cell"), (0, "none"), (1, "cell"), (1, "none")])
     ]
     table = pd.concat(parts, ignore_index=True).sample(frac=1, random_state=0)

@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+
 from densecell.normalization import NORMALIZATIONS, IntensityStatistics, normalize
 
 DTYPES = [np.uint8, np.uint16, np.int16, np.float32, np.float64]
@@ -36,9 +37,7 @@ def test_none_keeps_the_values():
 @pytest.mark.parametrize("percent", [0, 1, 12.5, 50, 99, 100])
 def test_percentile_equals_numpy(percent):
     values = np.random.default_rng(0).integers(0, 60000, 777, dtype=np.uint16)
-    assert statistics_of(values).percentile(percent) == pytest.approx(
-        np.percentile(values, percent), abs=1e-9
-    )
+    assert statistics_of(values).percentile(percent) == pytest.approx(np.percentile(values, percent), abs=1e-9)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

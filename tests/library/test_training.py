@@ -20,7 +20,9 @@ def region(seed=0, shape=(6, 40, 44), context=0):
     """An image whose three classes are bands of its smooth intensity."""
     generator = np.random.default_rng(seed)
     coarse = generator.standard_normal((shape[0], shape[1] // 4, shape[2] // 4))
-    image = np.kron(coarse, np.ones((1, 4, 4))).astype(np.float32) + 0.1 * generator.standard_normal(shape).astype(np.float32)
+    image = np.kron(coarse, np.ones((1, 4, 4))).astype(np.float32) + 0.1 * generator.standard_normal(shape).astype(
+        np.float32
+    )
     labels = np.digitize(image, [-0.5, 0.5]).astype(np.uint8)
     if context:
         labels[:context] = labels[-context:] = 255
@@ -93,7 +95,9 @@ def test_a_network_learns_and_the_best_state_is_kept():
     settings = settings_of(steps=120, evaluate_every_steps=30)
     network, sampler = make(settings)
     lines = []
-    run = training.train(network, sampler, [region(5)], settings, Computation("cpu", "float32"), GROUPS, say=lines.append)
+    run = training.train(
+        network, sampler, [region(5)], settings, Computation("cpu", "float32"), GROUPS, say=lines.append
+    )
     scores = [row["eval_miou"] for row in run.history]
     assert [row["step"] for row in run.history] == [30, 60, 90, 120]
     assert run.best_miou == max(scores) > max(0.45, 1.5 * scores[0])
@@ -137,7 +141,9 @@ def test_killed_and_resumed_equals_never_interrupted(kill_at, precision):
         training.train(first, sampler, [region(5)], settings, computation, GROUPS, restart=kept, say=lambda _: None)
     kept.kill_at = None
     second, sampler = make(settings, seed=1)
-    resumed = training.train(second, sampler, [region(5)], settings, computation, GROUPS, restart=kept, say=lambda _: None)
+    resumed = training.train(
+        second, sampler, [region(5)], settings, computation, GROUPS, restart=kept, say=lambda _: None
+    )
     assert resumed.history == whole.history
     assert all(torch.equal(a, b) for a, b in zip(network.state_dict().values(), second.state_dict().values()))
     assert all(torch.equal(whole.best_state[k], resumed.best_state[k]) for k in whole.best_state)
@@ -147,7 +153,9 @@ def test_the_early_stop_of_the_paper():
     """Stop at the first evaluation in epoch 10 or later if the best eval MIoU so far is below 0.3."""
     settings = settings_of(steps=None, epochs=14, learning_rate=0.0, stop_below_miou=1.1, evaluate_every_steps=None)
     network, sampler = make(settings, regions=[region(0, (3, 24, 24))])
-    run = training.train(network, sampler, [region(5)], settings, Computation("cpu", "float32"), GROUPS, say=lambda _: None)
+    run = training.train(
+        network, sampler, [region(5)], settings, Computation("cpu", "float32"), GROUPS, say=lambda _: None
+    )
     assert run.history[-1]["epoch"] == 10
     assert "below 1.1" in run.stopped
 
@@ -158,7 +166,9 @@ def test_a_loss_that_is_not_a_number_stops_with_advice():
     settings = settings_of()
     network, sampler = make(settings, regions=[data])
     with pytest.raises(ValueError, match=r"diverged.*learning_rate"):
-        training.train(network, sampler, [region(5)], settings, Computation("cpu", "float32"), GROUPS, say=lambda _: None)
+        training.train(
+            network, sampler, [region(5)], settings, Computation("cpu", "float32"), GROUPS, say=lambda _: None
+        )
 
 
 def test_classes_absent_from_the_reference_are_nan_in_the_iou():

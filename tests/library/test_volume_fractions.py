@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from densecell.volume_fractions import (
     LABELLED_TISSUE,
     PREDICTED_CELL,
@@ -114,9 +115,7 @@ def test_a_mask_of_another_shape_is_refused(argument):
 
 
 def test_table_of_fractions_and_volumes():
-    table = fractions_table(
-        np.array([100, 30, 10]), NAMES, GROUPS, VOXEL_NM, PREDICTED_CELL, margin_nm=100, **KEYS
-    )
+    table = fractions_table(np.array([100, 30, 10]), NAMES, GROUPS, VOXEL_NM, PREDICTED_CELL, margin_nm=100, **KEYS)
     assert list(table.columns) == [*KEYS, "margin_nm", "denominator", "class", "measure", "value", "unit"]
     assert set(table["class"]) == {"cell", "mitochondrion", "all"}
     assert value(table, "mitochondrion", "volume_fraction") == 0.25

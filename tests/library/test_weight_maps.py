@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from densecell.weight_maps import class_balance_weights, edge_terms, rectify, weight_slice
 
 GROUPS = np.array([0, 1, 2, 2, 2, 2, 2])

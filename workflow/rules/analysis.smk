@@ -7,6 +7,10 @@ rule compute_volume_fractions:
         predictions=predictor_inputs,
     output:
         f"{R}/volume_fractions/{{region}}/{{reference}}/{{ensemble}}.csv",
+    log:
+        f"{R}/logs/compute_volume_fractions/{{region}}_{{reference}}_{{ensemble}}.log",
+    conda:
+        "../../envs/imaging.yaml"
     params:
         predictions=lambda w: " ".join(predictor_volumes(w)),
         predictors=lambda w: as_json(predictor_names(w)),
@@ -14,10 +18,6 @@ rule compute_volume_fractions:
         settings=as_json(config["analysis"]["volume_fractions"]),
         classes=CLASSES,
         code=code("compute_volume_fractions"),
-    log:
-        f"{R}/logs/compute_volume_fractions/{{region}}_{{reference}}_{{ensemble}}.log",
-    conda:
-        "../../envs/imaging.yaml"
     message:
         "Computing volume fractions of {wildcards.ensemble} in {wildcards.region} against {wildcards.reference}"
     shell:
@@ -32,15 +32,15 @@ rule compute_tissue_fractions:
         folder=f"{R}/volumes/{{volume}}/{{ensemble}}",
     output:
         f"{R}/volume_fractions/{{volume}}/none/{{ensemble}}.csv",
+    log:
+        f"{R}/logs/compute_tissue_fractions/{{volume}}_{{ensemble}}.log",
+    conda:
+        "../../envs/imaging.yaml"
     params:
         key_columns=lambda w: as_json({"volume": w.volume, "region": "", "reference": "", "experiment": w.ensemble}),
         settings=as_json(config["analysis"]["volume_fractions"]),
         classes=CLASSES,
         code=code("compute_volume_fractions"),
-    log:
-        f"{R}/logs/compute_tissue_fractions/{{volume}}_{{ensemble}}.log",
-    conda:
-        "../../envs/imaging.yaml"
     message:
         "Computing volume fractions of the whole volume {wildcards.volume}"
     shell:
@@ -59,12 +59,12 @@ rule gather_volume_fractions:
         fraction_files(),
     output:
         f"{R}/tables/volume_fractions.csv",
-    params:
-        code=code("gather_tables"),
     log:
         f"{R}/logs/gather_volume_fractions.log",
     conda:
         "../../envs/imaging.yaml"
+    params:
+        code=code("gather_tables"),
     message:
         "Gathering volume fractions"
     shell:

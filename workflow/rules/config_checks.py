@@ -88,6 +88,15 @@ def check_classes(config):
     for i, experiment in enumerate(config["experiments"]):
         for j, name in enumerate(experiment["targets"] or ()):
             yield from unknown_name(join("experiments", i, "targets", j), name, "classes", names)
+        if (
+            experiment["targets"]
+            and list(experiment["targets"]) != list(names)
+            and set(experiment["targets"]) <= set(names)
+        ):
+            hint = "Remove it; fewer classes than the configuration's can't be trained yet."
+            yield Finding(
+                f"experiments[{i}].targets", ", ".join(experiment["targets"]), "null, or all classes in order", hint
+            )
     for i, labels in enumerate(config["labels"]):
         for j, name in enumerate(labels["annotated_classes"] or ()):
             yield from unknown_name(join("labels", i, "annotated_classes", j), name, "classes", names)

@@ -11,14 +11,14 @@ rule build_ensemble:
         checkpoints=lambda w: checkpoints_of(w.ensemble),
     output:
         f"{R}/ensembles/{{ensemble}}/top{{k}}.json",
-    params:
-        experiments=lambda w: as_json(ENSEMBLES[w.ensemble]["experiments"]),
-        classes=CLASSES,
-        code=code("build_ensemble"),
     log:
         f"{R}/logs/build_ensemble/{{ensemble}}_top{{k}}.log",
     conda:
         "../../envs/torch.yaml"
+    params:
+        experiments=lambda w: as_json(ENSEMBLES[w.ensemble]["experiments"]),
+        classes=CLASSES,
+        code=code("build_ensemble"),
     message:
         "Choosing the best {wildcards.k} of {wildcards.ensemble}"
     shell:
@@ -33,13 +33,13 @@ rule choose_ensemble:
         member_lists=lambda w: [f"{R}/ensembles/{w.ensemble}/top{k}.json" for k in ENSEMBLES[w.ensemble]["top_k"]],
     output:
         f"{R}/ensembles/{{ensemble}}/chosen.json",
-    params:
-        top_k=lambda w: as_json(ENSEMBLES[w.ensemble]["top_k"]),
-        code=code("choose_ensemble"),
     log:
         f"{R}/logs/choose_ensemble/{{ensemble}}.log",
     conda:
         "../../envs/imaging.yaml"
+    params:
+        top_k=lambda w: as_json(ENSEMBLES[w.ensemble]["top_k"]),
+        code=code("choose_ensemble"),
     message:
         "Choosing k for {wildcards.ensemble} on the eval regions"
     shell:

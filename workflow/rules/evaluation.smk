@@ -48,6 +48,10 @@ rule compute_confusion_matrix:
         predictions=predictor_inputs,
     output:
         f"{R}/confusion/{{region}}/{{reference}}/{{ensemble}}.csv",
+    log:
+        f"{R}/logs/compute_confusion_matrix/{{region}}_{{reference}}_{{ensemble}}.log",
+    conda:
+        "../../envs/imaging.yaml"
     params:
         predictions=lambda w: " ".join(predictor_volumes(w)),
         predictors=lambda w: as_json(predictor_names(w)),
@@ -55,10 +59,6 @@ rule compute_confusion_matrix:
         mask=lambda w: REGIONS[w.region]["mask"],
         classes=CLASSES,
         code=code("compute_confusion_matrix"),
-    log:
-        f"{R}/logs/compute_confusion_matrix/{{region}}_{{reference}}_{{ensemble}}.log",
-    conda:
-        "../../envs/imaging.yaml"
     message:
         "Counting confusions of {wildcards.ensemble} in {wildcards.region} against {wildcards.reference}"
     shell:
@@ -78,14 +78,14 @@ rule compute_metrics:
     output:
         metrics=f"{R}/tables/metrics.csv",
         confusion=f"{R}/tables/confusion.csv",
-    params:
-        roles=roles(),
-        classes=CLASSES,
-        code=code("compute_metrics"),
     log:
         f"{R}/logs/compute_metrics.log",
     conda:
         "../../envs/imaging.yaml"
+    params:
+        roles=roles(),
+        classes=CLASSES,
+        code=code("compute_metrics"),
     message:
         "Computing metrics"
     shell:
@@ -99,14 +99,14 @@ rule compute_eval_metrics:
     output:
         metrics=f"{R}/tables/eval_metrics.csv",
         confusion=f"{R}/tables/eval_confusion.csv",
-    params:
-        roles=roles(),
-        classes=CLASSES,
-        code=code("compute_metrics"),
     log:
         f"{R}/logs/compute_eval_metrics.log",
     conda:
         "../../envs/imaging.yaml"
+    params:
+        roles=roles(),
+        classes=CLASSES,
+        code=code("compute_metrics"),
     message:
         "Computing metrics of the eval regions, which choose k"
     shell:

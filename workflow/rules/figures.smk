@@ -24,15 +24,15 @@ rule plot_alignment:
         truth=truth_of,
     output:
         report(f"{R}/figures/alignment_{{volume}}.png", caption="../report/alignment.rst", category="1 Preprocessing"),
+    log:
+        f"{R}/logs/plot_alignment/{{volume}}.log",
+    conda:
+        "../../envs/report.yaml"
     params:
         truth=lambda w, input: f"--truth {input.truth}" if input.truth else "",
         binning=lambda w: as_json(VOLUMES[w.volume]["binning"]),
         dpi=DPI,
         code=code("plot_alignment"),
-    log:
-        f"{R}/logs/plot_alignment/{{volume}}.log",
-    conda:
-        "../../envs/report.yaml"
     message:
         "Drawing the alignment of {wildcards.volume}"
     shell:
@@ -51,15 +51,15 @@ rule plot_weight_map:
             caption="../report/weight_map.rst",
             category="1 Preprocessing",
         ),
+    log:
+        f"{R}/logs/plot_weight_map/{{weight_map}}_{{region}}.log",
+    conda:
+        "../../envs/report.yaml"
     params:
         colors=COLORS,
         classes=CLASSES,
         dpi=DPI,
         code=code("plot_weight_map"),
-    log:
-        f"{R}/logs/plot_weight_map/{{weight_map}}_{{region}}.log",
-    conda:
-        "../../envs/report.yaml"
     message:
         "Drawing the weight map {wildcards.weight_map} of {wildcards.region}"
     shell:
@@ -73,13 +73,13 @@ rule plot_training_curves:
         run_file("history.csv"),
     output:
         report(f"{R}/figures/training_curves.png", caption="../report/training_curves.rst", category="2 Training"),
-    params:
-        dpi=DPI,
-        code=code("plot_training_curves"),
     log:
         f"{R}/logs/plot_training_curves.log",
     conda:
         "../../envs/report.yaml"
+    params:
+        dpi=DPI,
+        code=code("plot_training_curves"),
     message:
         "Drawing the training curves"
     shell:
@@ -94,13 +94,13 @@ rule plot_ranking:
         chosen=CHOSEN,
     output:
         report(f"{R}/figures/ranking.png", caption="../report/ranking.rst", category="3 Ensembles"),
-    params:
-        dpi=DPI,
-        code=code("plot_ranking"),
     log:
         f"{R}/logs/plot_ranking.log",
     conda:
         "../../envs/report.yaml"
+    params:
+        dpi=DPI,
+        code=code("plot_ranking"),
     message:
         "Drawing the ranking"
     shell:
@@ -117,6 +117,10 @@ rule plot_segmentation:
         report(
             f"{R}/figures/segmentation_{{region}}.png", caption="../report/segmentation.rst", category="4 Segmentation"
         ),
+    log:
+        f"{R}/logs/plot_segmentation/{{region}}.log",
+    conda:
+        "../../envs/report.yaml"
     params:
         predictions=lambda w: " ".join(path for _, path in shown(w.region)),
         predictors=lambda w: as_json([title for title, _ in shown(w.region)]),
@@ -125,10 +129,6 @@ rule plot_segmentation:
         classes=CLASSES,
         dpi=DPI,
         code=code("plot_segmentation"),
-    log:
-        f"{R}/logs/plot_segmentation/{{region}}.log",
-    conda:
-        "../../envs/report.yaml"
     message:
         "Drawing the segmentation of {wildcards.region}"
     shell:
@@ -144,8 +144,14 @@ rule plot_volume:
         folder=f"{R}/volumes/{{volume}}/{{ensemble}}",
     output:
         report(
-            f"{R}/figures/volume_{{volume}}_{{ensemble}}.png", caption="../report/volume.rst", category="4 Segmentation"
+            f"{R}/figures/volume_{{volume}}_{{ensemble}}.png",
+            caption="../report/volume.rst",
+            category="4 Segmentation",
         ),
+    log:
+        f"{R}/logs/plot_volume/{{volume}}_{{ensemble}}.log",
+    conda:
+        "../../envs/report.yaml"
     params:
         predictors=lambda w: as_json([w.ensemble]),
         n_slices=config["figures"]["slices_per_region"],
@@ -153,10 +159,6 @@ rule plot_volume:
         classes=CLASSES,
         dpi=DPI,
         code=code("plot_segmentation"),
-    log:
-        f"{R}/logs/plot_volume/{{volume}}_{{ensemble}}.log",
-    conda:
-        "../../envs/report.yaml"
     message:
         "Drawing the segmentation of {wildcards.volume}"
     shell:
@@ -172,14 +174,14 @@ rule plot_confusion:
         chosen=CHOSEN,
     output:
         report(f"{R}/figures/confusion.png", caption="../report/confusion.rst", category="5 Evaluation"),
-    params:
-        classes=CLASSES,
-        dpi=DPI,
-        code=code("plot_confusion"),
     log:
         f"{R}/logs/plot_confusion.log",
     conda:
         "../../envs/report.yaml"
+    params:
+        classes=CLASSES,
+        dpi=DPI,
+        code=code("plot_confusion"),
     message:
         "Drawing the confusion matrices"
     shell:
@@ -194,15 +196,15 @@ rule plot_volume_fractions:
         chosen=CHOSEN,
     output:
         report(f"{R}/figures/volume_fractions.png", caption="../report/volume_fractions.rst", category="6 Analysis"),
+    log:
+        f"{R}/logs/plot_volume_fractions.log",
+    conda:
+        "../../envs/report.yaml"
     params:
         margin_nm=config["analysis"]["volume_fractions"]["margin_nm"],
         classes=CLASSES,
         dpi=DPI,
         code=code("plot_volume_fractions"),
-    log:
-        f"{R}/logs/plot_volume_fractions.log",
-    conda:
-        "../../envs/report.yaml"
     message:
         "Drawing the volume fractions"
     shell:
@@ -220,18 +222,20 @@ rule write_summary:
     output:
         html=report(f"{R}/summary.html", caption="../report/summary.rst", category="0 Summary"),
         table=f"{R}/tables/summary.csv",
-    params:
-        classes=CLASSES,
-        code=code("write_summary"),
     log:
         f"{R}/logs/write_summary.log",
     conda:
         "../../envs/report.yaml"
+    params:
+        classes=CLASSES,
+        margin_nm=config["analysis"]["volume_fractions"]["margin_nm"],
+        code=code("write_summary"),
     message:
         "Writing the summary"
     shell:
         "python {SCRIPTS}/write_summary.py --metrics {input.metrics:q} --ranking {input.ranking:q} "
         "--volume-fractions {input.fractions:q} --chosen {input.chosen:q} --classes {params.classes:q} "
+        "--margin-nm {params.margin_nm} "
         "--table {output.table:q} --output {output.html:q} --code-hash {params.code} 2>&1 | tee {log:q}"
 
 

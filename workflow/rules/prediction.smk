@@ -25,6 +25,15 @@ rule predict_region:
         image=with_sidecar(f"{R}/regions/{{region}}/image.ome.zarr"),
     output:
         directory(f"{R}/predictions/{{region}}/{{ensemble}}"),
+    log:
+        f"{R}/logs/predict_region/{{region}}_{{ensemble}}.log",
+    benchmark:
+        f"{R}/benchmarks/predict_region/{{region}}_{{ensemble}}.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    threads: config["threads"]["prediction"]
+    resources:
+        gpu=GPUS,
     params:
         top_k=lambda w: as_json(ENSEMBLES[w.ensemble]["top_k"]),
         ensemble_labels=lambda w, output: prediction_paths(
@@ -37,15 +46,6 @@ rule predict_region:
         settings=PREDICTION,
         classes=CLASSES,
         code=lambda w: code("predict_volume", *networks_of(w.ensemble)),
-    log:
-        f"{R}/logs/predict_region/{{region}}_{{ensemble}}.log",
-    benchmark:
-        f"{R}/benchmarks/predict_region/{{region}}_{{ensemble}}.tsv"
-    threads: config["threads"]["prediction"]
-    resources:
-        gpu=GPUS,
-    conda:
-        "../../envs/torch.yaml"
     message:
         "Predicting the region {wildcards.region} with {wildcards.ensemble}"
     shell:
@@ -73,20 +73,20 @@ rule predict_volume:
         intensity=f"{R}/aligned/{{volume}}/intensity.json",
     output:
         folder=directory(f"{R}/volumes/{{volume}}/{{ensemble}}"),
+    log:
+        f"{R}/logs/predict_volume/{{volume}}_{{ensemble}}.log",
+    benchmark:
+        f"{R}/benchmarks/predict_volume/{{volume}}_{{ensemble}}.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    threads: config["threads"]["prediction"]
+    resources:
+        gpu=GPUS,
     params:
         options=full_options,
         settings=PREDICTION,
         classes=CLASSES,
         code=lambda w: code("predict_volume", *networks_of(w.ensemble)),
-    log:
-        f"{R}/logs/predict_volume/{{volume}}_{{ensemble}}.log",
-    benchmark:
-        f"{R}/benchmarks/predict_volume/{{volume}}_{{ensemble}}.tsv"
-    threads: config["threads"]["prediction"]
-    resources:
-        gpu=GPUS,
-    conda:
-        "../../envs/torch.yaml"
     message:
         "Predicting the volume {wildcards.volume} with {wildcards.ensemble}"
     shell:
@@ -102,12 +102,12 @@ rule export_tiff:
         folder=f"{R}/volumes/{{volume}}/{{ensemble}}",
     output:
         tiff=f"{R}/volumes/{{volume}}/{{ensemble}}.tif",
-    params:
-        code=code("export_tiff"),
     log:
         f"{R}/logs/export_tiff/{{volume}}_{{ensemble}}.log",
     conda:
         "../../envs/imaging.yaml"
+    params:
+        code=code("export_tiff"),
     message:
         "Exporting the prediction of {wildcards.volume} as TIFF"
     shell:

@@ -10,16 +10,16 @@ rule make_phantom:
         cells=f"{R}/phantom/{{volume}}/cells.tif",
         organelles=f"{R}/phantom/{{volume}}/organelles.tif",
         truth=f"{R}/phantom/{{volume}}/truth.csv",
-    params:
-        settings=lambda w: as_json(PHANTOMS[w.volume]),
-        folder=lambda w, output: os.path.dirname(output.image),
-        code=code("make_phantom"),
     log:
         f"{R}/logs/make_phantom/{{volume}}.log",
     benchmark:
         f"{R}/benchmarks/make_phantom/{{volume}}.tsv"
     conda:
         "../../envs/imaging.yaml"
+    params:
+        settings=lambda w: as_json(PHANTOMS[w.volume]),
+        folder=lambda w, output: os.path.dirname(output.image),
+        code=code("make_phantom"),
     message:
         "Synthesizing the phantom {wildcards.volume}"
     shell:
@@ -33,18 +33,18 @@ rule import_volume:
     output:
         image=directory(f"{R}/imported/{{volume}}/image.ome.zarr"),
         sidecar=f"{R}/imported/{{volume}}/image.ome.zarr.json",
-    params:
-        axes=lambda w: VOLUMES[w.volume]["axes"],
-        voxel_size_nm=lambda w: as_json(VOLUMES[w.volume]["voxel_size_nm"]),
-        origin_nm=lambda w: as_json(VOLUMES[w.volume]["origin_nm"]),
-        shape=lambda w: as_json(VOLUMES[w.volume]["shape"]),
-        code=code("import_volume"),
     log:
         f"{R}/logs/import_volume/{{volume}}.log",
     benchmark:
         f"{R}/benchmarks/import_volume/{{volume}}.tsv"
     conda:
         "../../envs/imaging.yaml"
+    params:
+        axes=lambda w: VOLUMES[w.volume]["axes"],
+        voxel_size_nm=lambda w: as_json(VOLUMES[w.volume]["voxel_size_nm"]),
+        origin_nm=lambda w: as_json(VOLUMES[w.volume]["origin_nm"]),
+        shape=lambda w: as_json(VOLUMES[w.volume]["shape"]),
+        code=code("import_volume"),
     message:
         "Importing {wildcards.volume}"
     shell:
@@ -60,6 +60,12 @@ rule import_labels:
     output:
         labels=directory(f"{R}/imported/{{volume}}/labels_{{labels}}.ome.zarr"),
         sidecar=f"{R}/imported/{{volume}}/labels_{{labels}}.ome.zarr.json",
+    log:
+        f"{R}/logs/import_labels/{{volume}}_{{labels}}.log",
+    benchmark:
+        f"{R}/benchmarks/import_labels/{{volume}}_{{labels}}.tsv"
+    conda:
+        "../../envs/imaging.yaml"
     params:
         axes=lambda w: LABELS[w.labels]["axes"],
         kind=lambda w: LABELS[w.labels]["kind"],
@@ -68,12 +74,6 @@ rule import_labels:
         origin=lambda w: as_json(LABELS[w.labels]["origin"]),
         classes=CLASSES,
         code=code("import_labels"),
-    log:
-        f"{R}/logs/import_labels/{{volume}}_{{labels}}.log",
-    benchmark:
-        f"{R}/benchmarks/import_labels/{{volume}}_{{labels}}.tsv"
-    conda:
-        "../../envs/imaging.yaml"
     message:
         "Importing the labels {wildcards.labels} of {wildcards.volume}"
     shell:
@@ -88,15 +88,15 @@ rule bin_volume:
     output:
         image=directory(f"{R}/binned/{{volume}}/image.ome.zarr"),
         sidecar=f"{R}/binned/{{volume}}/image.ome.zarr.json",
-    params:
-        binning=lambda w: as_json(VOLUMES[w.volume]["binning"]),
-        code=code("bin_volume"),
     log:
         f"{R}/logs/bin_volume/{{volume}}.log",
     benchmark:
         f"{R}/benchmarks/bin_volume/{{volume}}.tsv"
     conda:
         "../../envs/imaging.yaml"
+    params:
+        binning=lambda w: as_json(VOLUMES[w.volume]["binning"]),
+        code=code("bin_volume"),
     message:
         "Binning {wildcards.volume}"
     shell:
@@ -110,16 +110,16 @@ rule bin_labels:
     output:
         labels=directory(f"{R}/binned/{{volume}}/labels_{{labels}}.ome.zarr"),
         sidecar=f"{R}/binned/{{volume}}/labels_{{labels}}.ome.zarr.json",
-    params:
-        binning=lambda w: as_json(VOLUMES[w.volume]["binning"]),
-        classes=CLASSES,
-        code=code("bin_labels"),
     log:
         f"{R}/logs/bin_labels/{{volume}}_{{labels}}.log",
     benchmark:
         f"{R}/benchmarks/bin_labels/{{volume}}_{{labels}}.tsv"
     conda:
         "../../envs/imaging.yaml"
+    params:
+        binning=lambda w: as_json(VOLUMES[w.volume]["binning"]),
+        classes=CLASSES,
+        code=code("bin_labels"),
     message:
         "Binning the labels {wildcards.labels} of {wildcards.volume}"
     shell:
@@ -140,16 +140,16 @@ rule align_volume:
         sidecar=f"{R}/aligned/{{volume}}/image.ome.zarr.json",
         shifts=f"{R}/aligned/{{volume}}/shifts.csv",
         score=f"{R}/aligned/{{volume}}/score.csv",
-    params:
-        settings=lambda w: as_json(VOLUMES[w.volume]["alignment"]),
-        truth=lambda w, input: f"--truth {input.truth}" if input.truth else "",
-        code=code("align_volume"),
     log:
         f"{R}/logs/align_volume/{{volume}}.log",
     benchmark:
         f"{R}/benchmarks/align_volume/{{volume}}.tsv"
     conda:
         "../../envs/imaging.yaml"
+    params:
+        settings=lambda w: as_json(VOLUMES[w.volume]["alignment"]),
+        truth=lambda w, input: f"--truth {input.truth}" if input.truth else "",
+        code=code("align_volume"),
     message:
         "Aligning {wildcards.volume}"
     shell:
@@ -166,15 +166,15 @@ rule align_labels:
     output:
         labels=directory(f"{R}/aligned/{{volume}}/labels_{{labels}}.ome.zarr"),
         sidecar=f"{R}/aligned/{{volume}}/labels_{{labels}}.ome.zarr.json",
-    params:
-        frame=lambda w: LABELS[w.labels]["frame"],
-        code=code("align_labels"),
     log:
         f"{R}/logs/align_labels/{{volume}}_{{labels}}.log",
     benchmark:
         f"{R}/benchmarks/align_labels/{{volume}}_{{labels}}.tsv"
     conda:
         "../../envs/imaging.yaml"
+    params:
+        frame=lambda w: LABELS[w.labels]["frame"],
+        code=code("align_labels"),
     message:
         "Aligning the labels {wildcards.labels} of {wildcards.volume}"
     shell:
@@ -187,15 +187,15 @@ rule measure_intensity:
         image=with_sidecar(f"{R}/aligned/{{volume}}/image.ome.zarr"),
     output:
         intensity=f"{R}/aligned/{{volume}}/intensity.json",
-    params:
-        method=config["normalization"]["method"],
-        code=code("measure_intensity"),
     log:
         f"{R}/logs/measure_intensity/{{volume}}.log",
     benchmark:
         f"{R}/benchmarks/measure_intensity/{{volume}}.tsv"
     conda:
         "../../envs/imaging.yaml"
+    params:
+        method=config["normalization"]["method"],
+        code=code("measure_intensity"),
     message:
         "Measuring the intensities of {wildcards.volume}"
     shell:
@@ -220,6 +220,12 @@ rule normalize_region:
     output:
         image=directory(f"{R}/regions/{{region}}/image.ome.zarr"),
         sidecar=f"{R}/regions/{{region}}/image.ome.zarr.json",
+    log:
+        f"{R}/logs/normalize_region/{{region}}.log",
+    benchmark:
+        f"{R}/benchmarks/normalize_region/{{region}}.tsv"
+    conda:
+        "../../envs/imaging.yaml"
     params:
         region=lambda w: select(REGIONS[w.region], "name", "frame", "z", "y", "x"),
         method=config["normalization"]["method"],
@@ -227,12 +233,6 @@ rule normalize_region:
         context=as_json(config["normalization"]["context"]),
         intensity=lambda w, input: f"--intensity {input.intensity}" if input.intensity else "",
         code=code("normalize_region"),
-    log:
-        f"{R}/logs/normalize_region/{{region}}.log",
-    benchmark:
-        f"{R}/benchmarks/normalize_region/{{region}}.tsv"
-    conda:
-        "../../envs/imaging.yaml"
     message:
         "Normalizing the region {wildcards.region}"
     shell:
@@ -249,16 +249,16 @@ rule extract_labels:
     output:
         labels=directory(f"{R}/regions/{{region}}/labels_{{reference}}.ome.zarr"),
         sidecar=f"{R}/regions/{{region}}/labels_{{reference}}.ome.zarr.json",
-    params:
-        role=lambda w: REGIONS[w.region]["role"],
-        classes=CLASSES,
-        code=code("extract_labels"),
     log:
         f"{R}/logs/extract_labels/{{region}}_{{reference}}.log",
     benchmark:
         f"{R}/benchmarks/extract_labels/{{region}}_{{reference}}.tsv"
     conda:
         "../../envs/imaging.yaml"
+    params:
+        role=lambda w: REGIONS[w.region]["role"],
+        classes=CLASSES,
+        code=code("extract_labels"),
     message:
         "Extracting the labels {wildcards.reference} of the region {wildcards.region}"
     shell:
@@ -274,16 +274,16 @@ rule build_weight_map:
     output:
         weights=directory(f"{R}/weight_maps/{{weight_map}}/{{region}}.ome.zarr"),
         sidecar=f"{R}/weight_maps/{{weight_map}}/{{region}}.ome.zarr.json",
-    params:
-        settings=lambda w: as_json(WEIGHT_MAPS[w.weight_map]),
-        classes=CLASSES,
-        code=code("build_weight_map"),
     log:
         f"{R}/logs/build_weight_map/{{weight_map}}_{{region}}.log",
     benchmark:
         f"{R}/benchmarks/build_weight_map/{{weight_map}}_{{region}}.tsv"
     conda:
         "../../envs/imaging.yaml"
+    params:
+        settings=lambda w: as_json(WEIGHT_MAPS[w.weight_map]),
+        classes=CLASSES,
+        code=code("build_weight_map"),
     message:
         "Building the weight map {wildcards.weight_map} of the region {wildcards.region}"
     shell:

@@ -1,7 +1,18 @@
 """One training job per experiment and seed, and the ranking of all of them."""
 
 TRAIN, EVAL = regions_of("train"), regions_of("eval")
-SETTINGS = ("network", "options", "window", "spacing", "training", "targets", "activation", "decision", "weight_seed", "data_seed")
+SETTINGS = (
+    "network",
+    "options",
+    "window",
+    "spacing",
+    "training",
+    "targets",
+    "activation",
+    "decision",
+    "weight_seed",
+    "data_seed",
+)
 
 
 def weights_of(wildcards):
@@ -21,20 +32,20 @@ rule train_network:
         best_sidecar=f"{R}/models/{{experiment}}/seed{{seed}}/best.safetensors.json",
         last=f"{R}/models/{{experiment}}/seed{{seed}}/last.safetensors",
         history=f"{R}/models/{{experiment}}/seed{{seed}}/history.csv",
+    log:
+        f"{R}/logs/train_network/{{experiment}}_seed{{seed}}.log",
+    benchmark:
+        f"{R}/benchmarks/train_network/{{experiment}}_seed{{seed}}.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    threads: config["threads"]["training"]
+    resources:
+        gpu=GPUS,
     params:
         settings=lambda w: select(EXPERIMENTS[w.experiment], *SETTINGS),
         classes=CLASSES,
         restart=f"{R}/restart/{{experiment}}/seed{{seed}}.pt",
         code=lambda w: code("train_network", EXPERIMENTS[w.experiment]["network"]),
-    log:
-        f"{R}/logs/train_network/{{experiment}}_seed{{seed}}.log",
-    benchmark:
-        f"{R}/benchmarks/train_network/{{experiment}}_seed{{seed}}.tsv"
-    threads: config["threads"]["training"]
-    resources:
-        gpu=GPUS,
-    conda:
-        "../../envs/torch.yaml"
     message:
         "Training {wildcards.experiment}, seed {wildcards.seed}"
     shell:
@@ -51,12 +62,12 @@ rule rank_networks:
         run_file("history.csv"),
     output:
         f"{R}/tables/ranking.csv",
-    params:
-        code=code("rank_networks"),
     log:
         f"{R}/logs/rank_networks.log",
     conda:
         "../../envs/imaging.yaml"
+    params:
+        code=code("rank_networks"),
     message:
         "Ranking the networks by eval MIoU"
     shell:

@@ -5,8 +5,8 @@ their origin. The result covers the whole aligned volume; voxels the source does
 """
 
 import numpy as np
-from command_line import Arguments, run
 
+from command_line import Arguments, run
 from densecell import io
 
 
@@ -50,7 +50,9 @@ def main(argv=None):
         )
     places = corners(labels, image, shifts, args.frame)
     options = {"fill_value": labels.fill_value, "attributes": {"kind": labels.attributes["kind"]}}
-    with io.new_volume(args.output, image.shape, labels.dtype, image.voxel_size_nm, image.origin_nm, args.record, **options) as store:
+    with io.new_volume(
+        args.output, image.shape, labels.dtype, image.voxel_size_nm, image.origin_nm, args.record, **options
+    ) as store:
         for start, stop in store.slabs():
             slab = np.full((stop - start, *image.shape[1:]), labels.fill_value, labels.dtype)
             for z in range(max(start, origin[0]), min(stop, origin[0] + labels.shape[0])):

@@ -10,10 +10,10 @@ still flags slices.
 
 import numpy as np
 import pandas as pd
-from command_line import Arguments, json_argument, run
-from progress import Progress
 
+from command_line import Arguments, json_argument, run
 from densecell import alignment, io
+from progress import Progress
 
 LEFT_OUT_FLAGS = ("blank", "duplicate", "destroyed", "jump")
 
@@ -35,7 +35,9 @@ def shift_table(image, settings, progress):
 def true_positions(truth, binning, depth):
     """Binned truth: content positions (depth, 2) in binned px (y, x) and, per slice, whether it is sound."""
     if len(truth) < (depth - 1) * binning[0] + 1 or len(truth) > depth * binning[0]:
-        raise ValueError(f"truth: expected one row for each raw slice of {depth} slices binned by {binning[0]}, found {len(truth)}. Check volumes: truth.")
+        raise ValueError(
+            f"truth: expected one row for each raw slice of {depth} slices binned by {binning[0]}, found {len(truth)}. Check volumes: truth."
+        )
     group = np.arange(len(truth)) // binning[0]
     positions = truth[["dy_px", "dx_px"]].groupby(group).mean().to_numpy() / binning[1:]
     return positions, (truth["flag"] == "").groupby(group).all().to_numpy()
@@ -80,7 +82,12 @@ def main(argv=None):
     arguments = Arguments(__doc__)
     arguments.input("image", "binned volume (OME-Zarr)")
     arguments.input("truth", "true positions (csv) to score the shifts with", required=False)
-    arguments.parameter("settings", "JSON record: method, max_shift_fraction, neighbors, detrend_window, seed", json_argument, {"method": "none"})
+    arguments.parameter(
+        "settings",
+        "JSON record: method, max_shift_fraction, neighbors, detrend_window, seed",
+        json_argument,
+        {"method": "none"},
+    )
     arguments.output("shifts", "shift table (csv)")
     arguments.output("score", "score table (csv): measure, value, unit", required=False)
     arguments.output("output", "aligned volume (OME-Zarr)")
@@ -98,7 +105,9 @@ def main(argv=None):
     attributes = {"binning": binning, "crop": [list(side) for side in box], "left_out_slices": left_out}
     shape = (depth, *(stop - start for start, stop in box))
     origin_nm = [o + c * size for o, c, size in zip(image.origin_nm, (0, box[0][0], box[1][0]), image.voxel_size_nm)]
-    with io.new_volume(args.output, shape, image.dtype, image.voxel_size_nm, origin_nm, args.record, attributes=attributes) as store:
+    with io.new_volume(
+        args.output, shape, image.dtype, image.voxel_size_nm, origin_nm, args.record, attributes=attributes
+    ) as store:
         for start, stop in store.slabs():
             store.write(start, aligned_slab(image, table, box, start, stop))
             progress.step(stop - start)

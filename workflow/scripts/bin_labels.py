@@ -5,7 +5,6 @@ part, is unlabelled (255). Labels drawn on the aligned stack are drawn on binned
 """
 
 from command_line import Arguments, json_argument, run
-
 from densecell import binning, io
 from densecell.classes import UNLABELLED, Classes
 
@@ -21,7 +20,9 @@ def checked_factors(labels, factors, path):
             "Crop the label block to whole blocks."
         )
     if labels.attributes["kind"] == "instance" and list(factors) != [1, 1, 1]:
-        raise ValueError(f"{path}: instance labels can't be binned, found binning {factors}. Draw them on the binned stack (frame: aligned).")
+        raise ValueError(
+            f"{path}: instance labels can't be binned, found binning {factors}. Draw them on the binned stack (frame: aligned)."
+        )
     return factors
 
 
@@ -45,11 +46,16 @@ def main(argv=None):
     size_nm = binning.binned_voxel_size_nm(labels.voxel_size_nm, args.binning)
     origin_nm = binning.binned_origin_nm(labels.origin_nm, labels.voxel_size_nm, args.binning)
     is_cut = cut_blocks(labels, factors)
-    attributes = {**labels.attributes, "origin_voxels": [o // f for o, f in zip(labels.attributes["origin_voxels"], factors)]}
+    attributes = {
+        **labels.attributes,
+        "origin_voxels": [o // f for o, f in zip(labels.attributes["origin_voxels"], factors)],
+    }
     is_copied = labels.attributes["kind"] == "instance" or list(factors) == [1, 1, 1]
     counts = None if is_copied else labels.attributes["class_counts"]
     if counts and len(counts) != len(classes):
-        raise ValueError(f"{args.labels}: expected the counts of {len(classes)} classes, found {len(counts)}. Import the labels again.")
+        raise ValueError(
+            f"{args.labels}: expected the counts of {len(classes)} classes, found {len(counts)}. Import the labels again."
+        )
     options = {"fill_value": labels.fill_value, "attributes": attributes}
     with io.new_volume(args.output, shape, labels.dtype, size_nm, origin_nm, args.record, **options) as store:
         for start, stop in store.slabs():

@@ -5,9 +5,8 @@ comes before alignment.
 """
 
 from command_line import Arguments, json_argument, run
-from progress import Progress
-
 from densecell import binning, io
+from progress import Progress
 
 
 def main(argv=None):
@@ -22,7 +21,9 @@ def main(argv=None):
     origin_nm = binning.binned_origin_nm(image.origin_nm, image.voxel_size_nm, factors)
     shape = binning.binned_shape(image.shape, factors)
     progress = Progress(shape[0], "slices")
-    with io.new_volume(args.output, shape, image.dtype, size_nm, origin_nm, args.record, attributes={"binning": factors}) as store:
+    with io.new_volume(
+        args.output, shape, image.dtype, size_nm, origin_nm, args.record, attributes={"binning": factors}
+    ) as store:
         for start, stop in store.slabs():
             store.write(start, binning.bin_image(image[start * factors[0] : stop * factors[0]], factors))
             progress.step(stop - start)

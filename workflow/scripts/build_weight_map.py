@@ -5,12 +5,12 @@ The class balance counts the labelled voxels of all train regions. Source: Guay 
 """
 
 import numpy as np
-from command_line import Arguments, json_argument, run
-from progress import Progress
 
+from command_line import Arguments, json_argument, run
 from densecell import io
 from densecell.classes import Classes
 from densecell.weight_maps import class_balance_weights, weight_slice
+from progress import Progress
 
 
 def main(argv=None):
@@ -33,9 +33,13 @@ def main(argv=None):
         "floor": settings["floor"],
     }
     progress = Progress(labels.shape[0], "slices")
-    with io.new_volume(args.output, labels.shape, np.float32, labels.voxel_size_nm, labels.origin_nm, args.record) as store:
+    with io.new_volume(
+        args.output, labels.shape, np.float32, labels.voxel_size_nm, labels.origin_nm, args.record
+    ) as store:
         for start, stop in store.slabs():
-            store.write(start, np.stack([weight_slice(plane, balance, groups, **options) for plane in labels[start:stop]]))
+            store.write(
+                start, np.stack([weight_slice(plane, balance, groups, **options) for plane in labels[start:stop]])
+            )
             progress.step(stop - start)
 
 

@@ -16,18 +16,24 @@ class Arguments:
     """
 
     def __init__(self, description):
-        self.parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+        self.parser = argparse.ArgumentParser(
+            description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+        )
         self.parser.add_argument("--code-hash", default="", help="hash of the code, kept in the sidecars")
         self.inputs, self.parameters = [], []
 
     def input(self, name, help, several=False, required=True):
         """A file or folder that is read; with `several`, a list of them."""
         self.inputs.append(name)
-        self.parser.add_argument(_flag(name), nargs="+" if several else None, required=required, default=[] if several else None, help=help)
+        self.parser.add_argument(
+            _flag(name), nargs="+" if several else None, required=required, default=[] if several else None, help=help
+        )
 
     def output(self, name, help, several=False, required=True):
         """A file or folder that is written."""
-        self.parser.add_argument(_flag(name), nargs="+" if several else None, required=required, default=[] if several else None, help=help)
+        self.parser.add_argument(
+            _flag(name), nargs="+" if several else None, required=required, default=[] if several else None, help=help
+        )
 
     def parameter(self, name, help, kind=str, default=None, required=False):
         """A value; `kind` is its type, `json.loads` for lists and records. It goes into the sidecars."""

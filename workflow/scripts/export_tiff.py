@@ -1,7 +1,6 @@
 """Export a volume as one multipage TIFF that keeps its voxel size (z, y, x); ImageJ and Fiji open it."""
 
 from command_line import Arguments, run
-
 from densecell import io
 
 

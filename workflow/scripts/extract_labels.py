@@ -5,8 +5,8 @@ nor scored. For a train region it is an error when a class has no voxel.
 """
 
 import numpy as np
-from command_line import Arguments, json_argument, run
 
+from command_line import Arguments, json_argument, run
 from densecell import binning, io
 from densecell.classes import UNLABELLED, Classes
 
@@ -15,7 +15,9 @@ def check_counts(counts, classes, role, output):
     """Raise ValueError for a region without labels and, in training, for a class without a voxel."""
     empty = [name for name, count in zip(classes.names, counts) if not count]
     if len(empty) == len(classes):
-        raise ValueError(f"{output}: expected labelled voxels, found none. Check where the region lies and the origin of its labels.")
+        raise ValueError(
+            f"{output}: expected labelled voxels, found none. Check where the region lies and the origin of its labels."
+        )
     if role == "train" and empty:
         raise ValueError(
             f"{output}: empty class: expected voxels of every class in a train region, found none of {', '.join(empty)}. "
@@ -38,9 +40,13 @@ def main(argv=None):
     left_out = set(shifts["z"][shifts["left_out"] == 1])
     (z0, z1), y, x = image.attributes["box"][0], *(slice(*side) for side in image.attributes["box"][1:])
     shape = (z1 - z0, y.stop - y.start, x.stop - x.start)
-    origin_nm = [o + a * size for o, (a, _), size in zip(image.origin_nm, image.attributes["inner"], image.voxel_size_nm)]
+    origin_nm = [
+        o + a * size for o, (a, _), size in zip(image.origin_nm, image.attributes["inner"], image.voxel_size_nm)
+    ]
     counts = np.zeros(len(classes), np.int64)
-    with io.new_volume(args.output, shape, np.uint8, image.voxel_size_nm, origin_nm, args.record, fill_value=UNLABELLED) as store:
+    with io.new_volume(
+        args.output, shape, np.uint8, image.voxel_size_nm, origin_nm, args.record, fill_value=UNLABELLED
+    ) as store:
         for start, stop in store.slabs():
             slab = labels[z0 + start : z0 + stop, y, x]
             slab[[z in left_out for z in range(z0 + start, z0 + stop)]] = UNLABELLED

@@ -9,11 +9,11 @@ refused. A source smaller than its stack lies at --origin-voxels (z, y, x).
 from pathlib import Path
 
 import numpy as np
-from command_line import Arguments, json_argument, run
-from progress import Progress
 
+from command_line import Arguments, json_argument, run
 from densecell import io
 from densecell.classes import UNLABELLED, Classes
+from progress import Progress
 
 LISTED_VALUES = 20
 
@@ -33,12 +33,16 @@ def value_codes(image, path):
         image = image[..., 0]  # gray with alpha
     if image.ndim == 3:
         if image.dtype != np.uint8:
-            raise ValueError(f"{path}: expected colors of 8 bits, found {image.dtype}. Save the labels as RGB with 8 bits per channel.")
+            raise ValueError(
+                f"{path}: expected colors of 8 bits, found {image.dtype}. Save the labels as RGB with 8 bits per channel."
+            )
         return color_code(image[..., :3])
     if image.dtype.kind == "f":
         odd = image[~(np.isfinite(image) & (image == np.rint(image)))]
         if odd.size:
-            raise ValueError(f"{path}: expected whole numbers as labels, found {odd.size} voxels such as {odd.flat[0]:g}. Save the labels as integers.")
+            raise ValueError(
+                f"{path}: expected whole numbers as labels, found {odd.size} voxels such as {odd.flat[0]:g}. Save the labels as integers."
+            )
     return image.astype(np.int64)
 
 
@@ -53,10 +57,14 @@ def class_mapping(values, classes, is_color, source_name):
         for value in record.get(kind, []):
             code = int(color_code(value)) if is_color else int(value)
             if mapping.setdefault(code, number) != number:
-                raise ValueError(f"labels.{source_name}.values: expected each of the {kind} in one class, found {value} in two.")
+                raise ValueError(
+                    f"labels.{source_name}.values: expected each of the {kind} in one class, found {value} in two."
+                )
     if not mapping:
         found = "color" if is_color else "gray"
-        raise ValueError(f"labels.{source_name}.values: expected {kind} for each class, since the files are {found} images, found {'only ' + other if values else 'none'}.")
+        raise ValueError(
+            f"labels.{source_name}.values: expected {kind} for each class, since the files are {found} images, found {'only ' + other if values else 'none'}."
+        )
     codes = np.array(sorted(mapping))
     return codes, np.array([mapping[c] for c in codes.tolist()], np.uint8)
 
@@ -110,7 +118,9 @@ class InstanceLabels:
     def convert(self, codes, z):
         """(Y, X) uint32. Raises ValueError for numbers that don't fit."""
         if codes.min() < 0 or codes.max() > np.iinfo(np.uint32).max:
-            raise ValueError(f"slice {z}: expected instance numbers from 0 to 4294967295, found {codes.min()} to {codes.max()}.")
+            raise ValueError(
+                f"slice {z}: expected instance numbers from 0 to 4294967295, found {codes.min()} to {codes.max()}."
+            )
         return codes.astype(np.uint32)
 
 
@@ -155,11 +165,18 @@ def main(argv=None):
         converter = SemanticLabels(*class_mapping(args.values, classes, is_color, name), len(classes))
     else:
         converter = InstanceLabels()
-    attributes = {"kind": args.kind, "frame": args.frame, "origin_voxels": args.origin_voxels, "image_shape": list(image.shape)}
+    attributes = {
+        "kind": args.kind,
+        "frame": args.frame,
+        "origin_voxels": args.origin_voxels,
+        "image_shape": list(image.shape),
+    }
     origin_nm = [o + i * size for o, i, size in zip(image.origin_nm, args.origin_voxels, image.voxel_size_nm)]
     progress = Progress(shape[0], "slices")
     options = {"fill_value": converter.fill_value, "attributes": attributes}
-    with io.new_volume(args.output, shape, converter.dtype, image.voxel_size_nm, origin_nm, args.record, **options) as store:
+    with io.new_volume(
+        args.output, shape, converter.dtype, image.voxel_size_nm, origin_nm, args.record, **options
+    ) as store:
         for start, stop in store.slabs():
             codes = (value_codes(source.read_slice(z), f"{args.paths[0]}, slice {z}") for z in range(start, stop))
             store.write(start, np.stack([converter.convert(c, z) for z, c in enumerate(codes, start)]))

@@ -5,10 +5,10 @@ voxels are all equal, slices of different shapes, and a shape other than the dec
 """
 
 import numpy as np
-from command_line import Arguments, json_argument, run
-from progress import Progress
 
+from command_line import Arguments, json_argument, run
 from densecell import io
+from progress import Progress
 
 STORED_TYPES = {"bool": np.uint8, "float64": np.float32, "float16": np.float32}
 
@@ -34,13 +34,18 @@ def read_slab(source, start, stop, dtype):
             slab[z - start] = image
         n_bad = image.size - np.count_nonzero(np.isfinite(slab[z - start])) if dtype.kind == "f" else 0
         if n_bad:
-            raise ValueError(f"slice {z} holds {n_bad} NaN or infinite values (as {dtype}). Repair the slice, or fill it with one value: it is then flagged as blank.")
+            raise ValueError(
+                f"slice {z} holds {n_bad} NaN or infinite values (as {dtype}). Repair the slice, or fill it with one value: it is then flagged as blank."
+            )
     return slab
 
 
 def describe(source, voxel_size_nm, dtype, paths):
     """One line about what is imported, to be compared with what one expects."""
-    sizes = ", ".join(f"{axis}={n} of {size:g} nm ({n * size / 1000:.4g} um)" for axis, n, size in zip("ZYX", source.shape, voxel_size_nm))
+    sizes = ", ".join(
+        f"{axis}={n} of {size:g} nm ({n * size / 1000:.4g} um)"
+        for axis, n, size in zip("ZYX", source.shape, voxel_size_nm)
+    )
     n_bytes = np.prod([int(n) for n in source.shape]) * dtype.itemsize
     which = f"{paths[0]}" if len(paths) == 1 else f"{len(paths)} files, {paths[0]} to {paths[-1]}"
     return f"import_volume: {sizes}, {dtype}, {n_bytes / 1e6:,.1f} MB, from {which}"
@@ -60,7 +65,9 @@ def main(argv=None):
     dtype = stored_type(source, args.paths)
     print(describe(source, args.voxel_size_nm, dtype, args.paths), flush=True)
     if args.shape and tuple(args.shape) != source.shape:
-        raise ValueError(f"{args.paths[0]}: expected the shape {tuple(args.shape)} (volumes: shape), found {source.shape} with axes {args.axes}. Correct shape, axes or path.")
+        raise ValueError(
+            f"{args.paths[0]}: expected the shape {tuple(args.shape)} (volumes: shape), found {source.shape} with axes {args.axes}. Correct shape, axes or path."
+        )
     low, high = [], []
     progress = Progress(source.shape[0], "slices")
     with io.new_volume(args.output, source.shape, dtype, args.voxel_size_nm, args.origin_nm, args.record) as store:

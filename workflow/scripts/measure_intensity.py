@@ -5,10 +5,9 @@ with method, count (voxels), mean, std and, for percentiles, low and high, in gr
 """
 
 from command_line import Arguments, run
-from progress import Progress
-
 from densecell import files, io
 from densecell.normalization import IntensityStatistics
+from progress import Progress
 
 
 def main(argv=None):

@@ -6,8 +6,8 @@ Scope `region`: by the statistics of the region's own voxels (Guay et al. 2021, 
 """
 
 import numpy as np
-from command_line import Arguments, json_argument, run
 
+from command_line import Arguments, json_argument, run
 from densecell import alignment, files, io
 from densecell.normalization import IntensityStatistics, normalize
 
@@ -38,7 +38,9 @@ def raw_box(region, image, shifts):
     starts, stops = (alignment.raw_to_aligned(c, shifts, (crop[0][0], crop[1][0])).astype(int) for c in (first, last))
     box = [z]
     for column, (axis, size) in enumerate(zip("yx", image.shape[1:]), 1):
-        start, stop = (max(starts[:, column].max(), 0), min(stops[:, column].min(), size)) if axis in ranges else (0, size)
+        start, stop = (
+            (max(starts[:, column].max(), 0), min(stops[:, column].min(), size)) if axis in ranges else (0, size)
+        )
         if start >= stop:
             raise ValueError(
                 f"regions.{region['name']}.{axis}: expected raw voxels that the aligned, cropped volume still holds in all slices, found "
@@ -73,11 +75,15 @@ def main(argv=None):
 
     image, region, name = io.open_volume(args.image), args.region, args.region["name"]
     if args.scope == "region" and any(args.context):
-        raise ValueError(f"normalization.context: expected [0, 0, 0] with scope region, found {args.context}. Set scope: volume.")
+        raise ValueError(
+            f"normalization.context: expected [0, 0, 0] with scope region, found {args.context}. Set scope: volume."
+        )
     in_raw = region.get("frame") == "raw"
     box = raw_box(region, image, io.read_table(args.shifts)) if in_raw else aligned_box(region, image)
     try:
-        numbers = files.read_json(args.intensity) if args.scope == "volume" else region_statistics(image, box, args.method)
+        numbers = (
+            files.read_json(args.intensity) if args.scope == "volume" else region_statistics(image, box, args.method)
+        )
     except ValueError as error:
         raise ValueError(f"regions.{name}: {error}") from error
     outer = [(max(a - c, 0), min(b + c, n)) for (a, b), c, n in zip(box, args.context, image.shape)]
@@ -86,10 +92,14 @@ def main(argv=None):
     shape = tuple(b - a for a, b in outer)
     origin_nm = [o + a * size for o, (a, _), size in zip(image.origin_nm, outer, image.voxel_size_nm)]
     z0, y, x = outer[0][0], slice(*outer[1]), slice(*outer[2])
-    with io.new_volume(args.output, shape, np.float32, image.voxel_size_nm, origin_nm, args.record, attributes=attributes) as store:
+    with io.new_volume(
+        args.output, shape, np.float32, image.voxel_size_nm, origin_nm, args.record, attributes=attributes
+    ) as store:
         for start, stop in store.slabs():
             store.write(start, normalize(image[z0 + start : z0 + stop, y, x], numbers))
-    print(f"normalize_region: {name}: z, y, x = {box} of the aligned volume, mean {numbers['mean']:.6g}, std {numbers['std']:.6g}")
+    print(
+        f"normalize_region: {name}: z, y, x = {box} of the aligned volume, mean {numbers['mean']:.6g}, std {numbers['std']:.6g}"
+    )
 
 
 if __name__ == "__main__":

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from command_line import Arguments, json_argument, run
-from progress import Progress
 
+from command_line import Arguments, json_argument, run
 from densecell import checkpoints, files, io, prediction
 from densecell.classes import Classes
 from densecell.devices import Computation
 from densecell.normalization import normalize
+from progress import Progress
 
 
 class Inner:
@@ -47,7 +47,9 @@ def load_members(path, classes, computation):
         checkpoint = Path(path).parent / entry["checkpoint"]
         network, spec = checkpoints.load_network(checkpoint, classes.names)
         if spec["activation"] != "softmax" or spec["decision"] != "argmax":
-            raise ValueError(f"{checkpoint}: activation {spec['activation']!r} with decision {spec['decision']!r} is not known here.")
+            raise ValueError(
+                f"{checkpoint}: activation {spec['activation']!r} with decision {spec['decision']!r} is not known here."
+            )
         members.append(prediction.Member(computation.place(network), tuple(spec["window"])))
         names.append((entry["experiment"], entry["seed"]))
     return members, names
@@ -58,12 +60,16 @@ def main(argv=None):
     arguments.input("members", "member list (json)")
     arguments.input("checkpoints", "the checkpoints it names (for the record)", several=True, required=False)
     arguments.input("image", "volume or normalized region (OME-Zarr)")
-    arguments.input("intensity", "statistics to normalize a volume with (json); absent: it is normalized", required=False)
+    arguments.input(
+        "intensity", "statistics to normalize a volume with (json); absent: it is normalized", required=False
+    )
     arguments.parameter("classes", "JSON list of name and group", json_argument, required=True)
     arguments.parameter("settings", "stitch, halo, tile", json_argument, {"stitch": "depth"})
     arguments.parameter("ensembles", "JSON list of k, one for each of --ensemble-labels", json_argument, [])
     arguments.output("ensemble_labels", "labels of the mean over the first k members", several=True, required=False)
-    arguments.parameter("member_names", "JSON list of [experiment, seed], one for each of --member-labels", json_argument, [])
+    arguments.parameter(
+        "member_names", "JSON list of [experiment, seed], one for each of --member-labels", json_argument, []
+    )
     arguments.output("member_labels", "labels of single members", several=True, required=False)
     arguments.output("probabilities", "folder for one volume of 8-bit probabilities per class", required=False)
     arguments.output("keep_members", "folder for one volume of labels per member", required=False)
@@ -86,8 +92,15 @@ def main(argv=None):
     }
     shape = tuple(b - a for a, b in inner)
     origin = tuple(o + a * v for o, (a, _), v in zip(image.origin_nm, inner, image.voxel_size_nm))
-    attributes = {"normalization": intensity or image.attributes.get("normalization"), "members": [list(n) for n in names]}
-    print(f"predict_volume: {len(members)} networks, (z, y, x) = {image.shape}, {computation}", file=sys.stderr, flush=True)
+    attributes = {
+        "normalization": intensity or image.attributes.get("normalization"),
+        "members": [list(n) for n in names],
+    }
+    print(
+        f"predict_volume: {len(members)} networks, (z, y, x) = {image.shape}, {computation}",
+        file=sys.stderr,
+        flush=True,
+    )
 
     with contextlib.ExitStack() as stack:
 
@@ -108,7 +121,9 @@ def main(argv=None):
                 singles[i] = store(Path(args.keep_members) / f"{experiment}_seed{seed}.ome.zarr")
         probabilities = {}
         if args.probabilities:
-            probabilities = {c: store(Path(args.probabilities) / f"{name}.ome.zarr") for c, name in enumerate(classes.names)}
+            probabilities = {
+                c: store(Path(args.probabilities) / f"{name}.ome.zarr") for c, name in enumerate(classes.names)
+            }
         depth = prediction.tile_shapes(members, image.shape, options["window"])[0][0]
         sink = prediction.StoreSink(depth, ensembles, singles, probabilities)
         tiling = prediction.make_tiling(members, image.shape, options["stitch"], options["halo"], options["window"])

@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 import safetensors
 import torch
-from command_line import Arguments, json_argument, run
 
+from command_line import Arguments, json_argument, run
 from densecell import checkpoints, files, io, training
 from densecell.classes import UNLABELLED, Classes
 from densecell.devices import Computation
@@ -58,7 +58,9 @@ def read_region(image_path, labels_path, weights_path=None):
     inner = [tuple(pair) for pair in image.attributes["inner"]]
     box = tuple(slice(a, b) for a, b in inner)
     if labels.shape != tuple(b - a for a, b in inner):
-        raise ValueError(f"{labels_path}: its shape {labels.shape} is not the region's {tuple(b - a for a, b in inner)}.")
+        raise ValueError(
+            f"{labels_path}: its shape {labels.shape} is not the region's {tuple(b - a for a, b in inner)}."
+        )
     around = np.full(image.shape, UNLABELLED, np.uint8)
     around[box] = labels[:]
     weights = np.zeros(image.shape, np.float32)
@@ -89,7 +91,12 @@ def main(argv=None):
     arguments.input("eval_images", "normalized eval regions", several=True)
     arguments.input("eval_labels", "their labels, in the same order", several=True)
     arguments.parameter("experiment", "name of the experiment", required=True)
-    arguments.parameter("settings", "the experiment's record: network, options, window, spacing, training, ...", json_argument, required=True)
+    arguments.parameter(
+        "settings",
+        "the experiment's record: network, options, window, spacing, training, ...",
+        json_argument,
+        required=True,
+    )
     arguments.parameter("classes", "JSON list of name and group", json_argument, required=True)
     arguments.parameter("seed", "seed of the run; weights and data get one each from it", int, required=True)
     arguments.setting("threads", "CPU threads", int, 1)
@@ -118,7 +125,7 @@ def main(argv=None):
 
     computation = Computation(args.device, settings["precision"], settings["channels_last"])
     torch.manual_seed(weight_seed)
-    network = build_network(experiment["network"], n_channels=1, n_classes=len(classes), **experiment["options"])
+    network = build_network(experiment["network"], n_channels=1, n_classes=len(classes.names), **experiment["options"])
     for region in train_regions:
         region.image, region.labels, region.weights = (
             t.to(computation.device) for t in (region.image, region.labels, region.weights)
@@ -128,7 +135,9 @@ def main(argv=None):
     if args.restart:
         facts = [args.record, args.threads, str(computation), torch.__version__]
         restart = Restart(args.restart, files.hash_text(json.dumps(facts, sort_keys=True)), say)
-    done = training.train(network, sampler, eval_regions, settings, computation, classes.group_ids, restart=restart, say=say)
+    done = training.train(
+        network, sampler, eval_regions, settings, computation, classes.group_ids, restart=restart, say=say
+    )
 
     spec = {
         "network": experiment["network"],

@@ -15,7 +15,7 @@ def main(argv=None):
     for sidecar in sorted(folder.rglob("*.json")):
         path = sidecar.with_name(sidecar.name.removesuffix(".json"))
         try:
-            content = files.read_json(sidecar).get("content") if not path.suffix == "" else None
+            content = files.read_json(sidecar).get("content") if path.suffix else None
         except (ValueError, AttributeError):
             content = None
         if content is None:

@@ -97,9 +97,7 @@ def _shift_between(reference, moving, upsample_factor=20):
 
 def _overlap_correlation(reference, moving, dy, dx):
     """Normalized correlation over the overlap of two slices, `moving` moved back by whole pixels; or NaN."""
-    (to_y, from_y), (to_x, from_x) = (
-        _overlap(-round(s), n) for s, n in zip((dy, dx), reference.shape, strict=True)
-    )
+    (to_y, from_y), (to_x, from_x) = (_overlap(-round(s), n) for s, n in zip((dy, dx), reference.shape, strict=True))
     a = reference[to_y, to_x].astype(np.float64)
     b = moving[from_y, from_x].astype(np.float64)
     if a.size == 0:
@@ -285,9 +283,7 @@ def _bridge_destroyed(stack, pairs, flags, lowest_score):
     """
     usable = [z for z in range(len(flags)) if flags[z] != "blank"]
     credible = {z: pairs[z].score >= lowest_score for z in usable[1:]}
-    suspects = {
-        z for z, after in zip(usable, [*usable[1:], None]) if not credible.get(z) and not credible.get(after)
-    }
+    suspects = {z for z, after in zip(usable, [*usable[1:], None]) if not credible.get(z) and not credible.get(after)}
     if not suspects or len(suspects) == len(usable):
         return
     start = next(i for i, z in enumerate(usable) if z not in suspects)
@@ -309,9 +305,7 @@ def _replace_jumps(pairs, flags, largest_shift):
         if not flags[z] and np.any(np.abs((pair.dy, pair.dx)) > largest_shift):
             flags[z] = "jump"
     for z in [z for z in pairs if flags[z] == "jump"]:
-        nearby = [
-            (p.dy, p.dx) for other, p in pairs.items() if abs(other - z) <= JUMP_WINDOW and not flags[other]
-        ]
+        nearby = [(p.dy, p.dx) for other, p in pairs.items() if abs(other - z) <= JUMP_WINDOW and not flags[other]]
         dy, dx = np.median(nearby, axis=0) if nearby else (0.0, 0.0)
         pairs[z] = pairs[z]._replace(dy=float(dy), dx=float(dx))
 
@@ -351,9 +345,7 @@ def _solve_positions(links, sound, n_slices):
             normal = (weighted @ incidence).tocsc()
             solved = np.stack([spsolve(normal, weighted @ component) for component in shifts.T], axis=1)
             residuals = np.linalg.norm(incidence @ solved - shifts, axis=1)
-            scale = max(
-                1.5 * 1.4826 * np.median(residuals), 1e-3
-            )  # px; the floor is for links that fit exactly
+            scale = max(1.5 * 1.4826 * np.median(residuals), 1e-3)  # px; the floor is for links that fit exactly
             weights = scale / np.maximum(residuals, scale)
         solved = np.concatenate([np.zeros((1, 2)), solved])
     return np.stack([np.interp(np.arange(n_slices), sound, column) for column in solved.T], axis=1)
@@ -405,20 +397,14 @@ def apply_shift(slice_2d, shift_yx, order=0, fill=0):
     if order not in (0, 1, 3):
         raise ValueError(f"interpolation order (alignment.order) is expected as 0, 1 or 3, found {order}")
     if order:
-        moved = ndimage.shift(
-            slice_2d.astype(np.float32), shift_yx, order=order, cval=fill, prefilter=order > 1
-        )
+        moved = ndimage.shift(slice_2d.astype(np.float32), shift_yx, order=order, cval=fill, prefilter=order > 1)
         if slice_2d.dtype.kind in "iu":
             limits = np.iinfo(slice_2d.dtype)
             moved = np.clip(np.rint(moved), limits.min, limits.max)
         return moved.astype(slice_2d.dtype)
     if any(float(s) != round(s) for s in shift_yx):
-        raise ValueError(
-            f"whole pixels are expected with order 0, found a shift of {tuple(shift_yx)}; round it"
-        )
-    (to_y, from_y), (to_x, from_x) = (
-        _overlap(round(s), n) for s, n in zip(shift_yx, slice_2d.shape, strict=True)
-    )
+        raise ValueError(f"whole pixels are expected with order 0, found a shift of {tuple(shift_yx)}; round it")
+    (to_y, from_y), (to_x, from_x) = (_overlap(round(s), n) for s, n in zip(shift_yx, slice_2d.shape, strict=True))
     moved = np.full_like(slice_2d, fill)
     moved[to_y, to_x] = slice_2d[from_y, from_x]
     return moved
@@ -444,8 +430,6 @@ def _move_points(zyx, table, crop_origin_yx, order, direction):
     shifts = applied_shifts(table, order) - np.asarray(crop_origin_yx)
     z = np.rint(points[..., 0]).astype(int)
     if np.any((z < 0) | (z >= len(shifts))):
-        raise ValueError(
-            f"points in slices 0 to {len(shifts) - 1} are expected, found z from {z.min()} to {z.max()}"
-        )
+        raise ValueError(f"points in slices 0 to {len(shifts) - 1} are expected, found z from {z.min()} to {z.max()}")
     points[..., 1:] += direction * shifts[z]
     return points

@@ -37,7 +37,9 @@ def deform(volume, index):
     return volume.reshape(volume.shape[0], -1)[:, index].reshape(volume.shape)
 
 
-def augment_window(image, others, generator, flip=True, rot90=False, brightness=0.12, contrast=0.2, intensity_range=1.0):
+def augment_window(
+    image, others, generator, flip=True, rot90=False, brightness=0.12, contrast=0.2, intensity_range=1.0
+):
     """One window's augmentation.
 
     image: (..., Z, Y, X) normalized; others: list of tensors moved alike (labels, weights). brightness: u * brightness

@@ -44,9 +44,7 @@ def bin_image(slab, factors):
     slab = np.asarray(slab)
     is_integer = slab.dtype.kind in "iu"
     if not (is_integer and slab.dtype.itemsize <= 4) and slab.dtype.kind != "f":
-        raise ValueError(
-            f"bin_image expects integers of at most 32 bits or floats, found {slab.dtype}; convert first"
-        )
+        raise ValueError(f"bin_image expects integers of at most 32 bits or floats, found {slab.dtype}; convert first")
     sums = _block_sums(slab, factors, np.int64 if is_integer else np.float64)
     means = sums / _block_sizes(slab.shape, factors)
     return (np.rint(means) if is_integer else means).astype(slab.dtype)
@@ -60,9 +58,7 @@ def count_classes(slab, n_classes):
     """
     slab = np.asarray(slab)
     if slab.dtype != np.uint8:
-        raise ValueError(
-            f"semantic labels are expected as uint8, found {slab.dtype}; convert them before binning"
-        )
+        raise ValueError(f"semantic labels are expected as uint8, found {slab.dtype}; convert them before binning")
     counts = np.zeros(256, np.int64)
     for plane in slab:  # bincount widens its input to int64, so one plane at a time
         counts += np.bincount(plane.ravel(), minlength=256)
@@ -87,9 +83,7 @@ def bin_labels(slab, factors, class_counts):
     count_classes(slab, len(class_counts))  # refuses unknown labels
     winner = np.full(binned_shape(slab.shape, factors), UNLABELLED, np.uint8)
     most_votes = np.zeros(winner.shape, np.uint32)
-    for label in np.argsort(
-        class_counts, kind="stable"
-    ):  # rare first, and only strictly more votes take over
+    for label in np.argsort(class_counts, kind="stable"):  # rare first, and only strictly more votes take over
         votes = _block_sums(slab == label, factors, np.uint32)
         wins = votes > most_votes
         winner[wins] = label
@@ -115,7 +109,5 @@ def _block_sizes(shape, factors):
 
 def _checked(factors):
     if len(factors) != 3 or any(int(f) != f or f < 1 for f in factors):
-        raise ValueError(
-            f"binning factors are expected as three integers of at least 1 (z, y, x), found {factors}"
-        )
+        raise ValueError(f"binning factors are expected as three integers of at least 1 (z, y, x), found {factors}")
     return tuple(int(f) for f in factors)

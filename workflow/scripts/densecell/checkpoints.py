@@ -1,6 +1,7 @@
 """Checkpoints: weights and all that prediction needs, as safetensors, so that a file from a stranger never runs code."""
 
 import json
+import pickle
 from pathlib import Path
 
 import safetensors
@@ -33,7 +34,9 @@ def read_specification(path):
     except FileNotFoundError:
         raise ValueError(f"{path}: no such checkpoint.") from None
     except (safetensors.SafetensorError, KeyError, json.JSONDecodeError, OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: not a densecell checkpoint (safetensors with its specification; {error}).") from error
+        raise ValueError(
+            f"{path}: not a densecell checkpoint (safetensors with its specification; {error})."
+        ) from error
     missing = [key for key in KEYS if key not in spec] if isinstance(spec, dict) else list(KEYS)
     if missing:
         raise ValueError(f"{path}: not a densecell checkpoint, its specification lacks {', '.join(missing)}.")
@@ -73,6 +76,8 @@ def load_restart(path, fingerprint):
         return None
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, OSError, EOFError, ValueError, KeyError, ImportError, AttributeError) as error:
-        raise ValueError(f"{path}: unreadable restart state ({error}); delete it to train from the beginning.") from error
+    except (pickle.UnpicklingError, RuntimeError, OSError, EOFError, ValueError, KeyError) as error:
+        raise ValueError(
+            f"{path}: unreadable restart state ({error}); delete it to train from the beginning."
+        ) from error
     return state if state.get("fingerprint") == fingerprint else None

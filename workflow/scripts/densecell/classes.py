@@ -24,7 +24,9 @@ class Classes:
             records = json.loads(records)
         for record in records:
             if record["group"] not in GROUPS:
-                raise ValueError(f"classes.{record['name']}.group: expected one of {GROUPS}, found {record['group']!r}.")
+                raise ValueError(
+                    f"classes.{record['name']}.group: expected one of {GROUPS}, found {record['group']!r}."
+                )
         return cls(tuple(r["name"] for r in records), tuple(r["group"] for r in records))
 
     def __len__(self):

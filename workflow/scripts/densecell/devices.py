@@ -10,7 +10,7 @@ def choose_device(name="auto"):
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     if name.startswith("cuda") and not torch.cuda.is_available():
-        raise ValueError("prediction.device: cuda asked for, but torch finds no GPU. Use auto or cpu.")
+        raise ValueError("device: cuda asked for, but torch finds no GPU. Use auto or cpu.")
     return torch.device(name)
 
 

@@ -22,9 +22,7 @@ def is_collapsed(iou_per_class):
     iou = np.asarray(iou_per_class, dtype=np.float64)
     iou = iou[~np.isnan(iou)]
     if not iou.size:
-        raise ValueError(
-            "iou_per_class: expected the IoU of at least one class of the reference, found only NaN"
-        )
+        raise ValueError("iou_per_class: expected the IoU of at least one class of the reference, found only NaN")
     return bool((iou > COLLAPSE_IOU).sum() < iou.size / 2)
 
 
@@ -56,9 +54,7 @@ def member_list(ranking, k):
     _need_columns(ranking, MEMBER_COLUMNS, "ranking")
     scored = ranking[ranking["eval_miou"].notna()]
     if not 1 <= k <= len(scored):
-        raise ValueError(
-            f"k: expected 1 to {len(scored)} (networks with an eval score), found {k}; train more seeds"
-        )
+        raise ValueError(f"k: expected 1 to {len(scored)} (networks with an eval score), found {k}; train more seeds")
     chosen = scored.head(k)
     targets, decision = list(chosen["targets"].iloc[0]), chosen["decision"].iloc[0]
     members = []
@@ -92,13 +88,9 @@ def choose_k(scores):
     _need_columns(scores, K_COLUMNS, "scores")
     roles = sorted(set(scores["role"].astype(str)) - {"eval"})
     if roles:
-        raise ValueError(
-            f"role: expected only 'eval', found {roles}; the ensemble size is chosen on eval regions"
-        )
+        raise ValueError(f"role: expected only 'eval', found {roles}; the ensemble size is chosen on eval regions")
     if scores["k"].duplicated().any():
-        raise ValueError(
-            f"scores: expected one row for each k, found {scores['k'].tolist()}; pool regions first"
-        )
+        raise ValueError(f"scores: expected one row for each k, found {scores['k'].tolist()}; pool regions first")
     defined = scores[scores["eval_miou"].notna()]
     if defined.empty:
         raise ValueError("scores: expected an eval_miou for at least one k, found none")
@@ -136,6 +128,4 @@ def mean_probabilities(member_probabilities):
 def _need_columns(table, columns, name):
     missing = [column for column in columns if column not in table.columns]
     if missing:
-        raise ValueError(
-            f"{name}: expected the columns {columns}, found {list(table.columns)}; missing {missing}"
-        )
+        raise ValueError(f"{name}: expected the columns {columns}, found {list(table.columns)}; missing {missing}")

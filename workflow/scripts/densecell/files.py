@@ -42,7 +42,9 @@ def content_id(path):
     if path.is_dir():
         return hash_text(json.dumps(hash_store(path), sort_keys=True))
     if not path.exists():
-        raise ValueError(f"{path}: no such file. Check the path in the configuration, and that the step that writes it has run.")
+        raise ValueError(
+            f"{path}: no such file. Check the path in the configuration, and that the step that writes it has run."
+        )
     return hash_file(path)
 
 
@@ -56,7 +58,9 @@ def read_sidecar(path):
     try:
         return json.loads(sidecar_path(path).read_text())
     except (OSError, json.JSONDecodeError) as error:
-        raise ValueError(f"{path}: its sidecar {sidecar_path(path).name} is missing or unreadable; delete both, they are made again.") from error
+        raise ValueError(
+            f"{path}: its sidecar {sidecar_path(path).name} is missing or unreadable; delete both, they are made again."
+        ) from error
 
 
 def check_content(path):
@@ -122,7 +126,10 @@ def writing(path, record=None, folder=False, expected_bytes=0):
     except Exception as error:
         remove(partial)
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-            raise OSError(errno.ENOSPC, f"the disk is full: {path} could not be written. Free some space or set results_dir to a larger disk") from error
+            raise OSError(
+                errno.ENOSPC,
+                f"the disk is full: {path} could not be written. Free some space or set results_dir to a larger disk",
+            ) from error
         raise
     remove(sidecar_path(path))
     if folder:

@@ -62,7 +62,9 @@ def read_tiff_slice(path):
         series = _only_series(tiff, path)
         n_images = int(np.prod(series.shape) // np.prod(series.keyframe.shape))
         if n_images != 1:
-            raise ValueError(f"{path}: expected one slice per file, as several files are given, found {n_images} images in it.")
+            raise ValueError(
+                f"{path}: expected one slice per file, as several files are given, found {n_images} images in it."
+            )
         return series.asarray().reshape(series.keyframe.shape)
 
 
@@ -70,13 +72,17 @@ def _only_series(tiff, path):
     """The image series of an open TIFF; ValueError for several or for missing bytes (tifffile reads those as zeros)."""
     if len(tiff.series) != 1:
         shapes = ", ".join(str(s.shape) for s in tiff.series)
-        raise ValueError(f"{path}: expected images of one shape, found {len(tiff.series)} series of shapes {shapes}. Split the file.")
+        raise ValueError(
+            f"{path}: expected images of one shape, found {len(tiff.series)} series of shapes {shapes}. Split the file."
+        )
     series = tiff.series[0]
     if series.dataoffset is not None:
         ends = [(tiff.filehandle, series.dataoffset + series.nbytes)]
     else:
         if any(page is None for page in series.pages):
-            raise ValueError(f"{path}: truncated, or a file that it refers to is missing. Copy it again with all its parts.")
+            raise ValueError(
+                f"{path}: truncated, or a file that it refers to is missing. Copy it again with all its parts."
+            )
         ends = [(p.parent.filehandle, max(map(sum, zip(p.dataoffsets, p.databytecounts)))) for p in series.pages]
     broken = any(end > handle.size for handle, end in ends) or _next_page_offset(tiff) != 0
     if broken:
@@ -120,7 +126,9 @@ def open_tiff_stack(path, axes):
 
     def read_slice(z):
         letters = iter(axes)
-        index = [(z if next(letters) == "z" else slice(None)) if kept else 0 for kept in is_kept[: len(is_kept) - color]]
+        index = [
+            (z if next(letters) == "z" else slice(None)) if kept else 0 for kept in is_kept[: len(is_kept) - color]
+        ]
         image = np.asarray(data[tuple(index)])
         return image if rest == "yx" else np.swapaxes(image, 0, 1)
 
@@ -136,7 +144,9 @@ def open_zarr_stack(path, axes):
         node = node[scales[0]["datasets"][0]["path"] if scales else "0"]
     lead = node.ndim - len(axes)
     if lead < 0 or any(n != 1 for n in node.shape[:lead]):
-        raise ValueError(f"{path}: axes {axes!r} name {len(axes)} dimensions, the array has shape {node.shape}. Give one channel and time point.")
+        raise ValueError(
+            f"{path}: axes {axes!r} name {len(axes)} dimensions, the array has shape {node.shape}. Give one channel and time point."
+        )
     order = [axes.index(a) for a in "zyx"]
     shape = [node.shape[lead + i] for i in order]
 
@@ -184,13 +194,19 @@ def readable(path):
     try:
         yield
     except FileNotFoundError as error:
-        raise ValueError(f"{path}: no such file. Check the path in the configuration (volumes or labels: path).") from error
+        raise ValueError(
+            f"{path}: no such file. Check the path in the configuration (volumes or labels: path)."
+        ) from error
     except (OSError, RuntimeError, IndexError, KeyError, TypeError, EOFError, struct.error) as error:
-        raise ValueError(f"{path}: unreadable or truncated ({type(error).__name__}: {error}). Copy the file again or check its format.") from error
+        raise ValueError(
+            f"{path}: unreadable or truncated ({type(error).__name__}: {error}). Copy the file again or check its format."
+        ) from error
     except ValueError as error:
         if str(path) in str(error):
             raise
-        raise ValueError(f"{path}: unreadable or truncated ({error}). Copy the file again or check its format.") from error
+        raise ValueError(
+            f"{path}: unreadable or truncated ({error}). Copy the file again or check its format."
+        ) from error
 
 
 def open_source(paths, axes):
@@ -284,7 +300,15 @@ def new_volume(path, shape, dtype, voxel_size_nm, origin_nm=(0, 0, 0), record=No
         group = zarr.open_group(partial, mode="w", zarr_format=3)
         name = Path(path).name.removesuffix(".ome.zarr")
         group.attrs.update({**_metadata(name, voxel_size_nm, origin_nm), "densecell": attributes or {}})
-        array = group.create_array("0", shape=shape, dtype=dtype, chunks=chunk, shards=shard, fill_value=fill_value, dimension_names=("z", "y", "x"))
+        array = group.create_array(
+            "0",
+            shape=shape,
+            dtype=dtype,
+            chunks=chunk,
+            shards=shard,
+            fill_value=fill_value,
+            dimension_names=("z", "y", "x"),
+        )
         yield StoreWriter(group, array)
 
 
@@ -319,7 +343,9 @@ class Volume:
         self.slab_depth = self._array.shards[0]
         self._checked = set()
         slice_bytes = self.shape[1] * self.shape[2] * self.dtype.itemsize
-        self.read_slice = by_slabs(lambda start, stop: self[start:stop], self.shape[0], self._array.chunks[0], slice_bytes)
+        self.read_slice = by_slabs(
+            lambda start, stop: self[start:stop], self.shape[0], self._array.chunks[0], slice_bytes
+        )
 
     def _check(self, name):
         file = self.path / name
@@ -366,7 +392,9 @@ def write_tiff(path, slabs, shape, dtype, voxel_size_nm, record=None):
     micrometer = 1e-3
     with (
         files.writing(path, record, expected_bytes=n_bytes) as partial,
-        tifffile.TiffWriter(partial, bigtiff=big, imagej=not big and dtype in (np.uint8, np.uint16, np.float32)) as tiff,
+        tifffile.TiffWriter(
+            partial, bigtiff=big, imagej=not big and dtype in (np.uint8, np.uint16, np.float32)
+        ) as tiff,
     ):
         tiff.write(
             (plane for slab in slabs for plane in slab),
@@ -389,6 +417,6 @@ def read_table(path):
     """Read a CSV after checking its content against its sidecar; empty texts stay empty, nan is a number."""
     files.check_content(path)
     try:
-        return pd.read_csv(path, keep_default_na=False, na_values=["nan", "NaN"], float_precision="round_trip")
+        return pd.read_csv(path, keep_default_na=False, na_values=["nan", "NaN"])
     except (OSError, ValueError) as error:
         raise ValueError(f"{path}: unreadable table ({error}).") from error

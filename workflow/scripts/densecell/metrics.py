@@ -36,9 +36,7 @@ def confusion_counts(reference, predicted, n_classes, valid=None):
         rows = reference[z][keep].astype(np.int64)
         columns = predicted[z][keep].astype(np.int64)
         _refuse_unknown(columns, n_classes, "predicted")
-        counts[z] = np.bincount(rows * n_classes + columns, minlength=n_classes**2).reshape(
-            n_classes, n_classes
-        )
+        counts[z] = np.bincount(rows * n_classes + columns, minlength=n_classes**2).reshape(n_classes, n_classes)
     return counts
 
 
@@ -47,9 +45,7 @@ def labelled_voxels(labels, n_classes, valid=None, name="labels"):
     keep = labels != UNLABELLED
     if valid is not None:
         if np.shape(valid) != labels.shape:
-            raise ValueError(
-                f"valid: expected the shape of the labels {labels.shape}, found {np.shape(valid)}"
-            )
+            raise ValueError(f"valid: expected the shape of the labels {labels.shape}, found {np.shape(valid)}")
         keep &= np.asarray(valid, dtype=bool)
     _refuse_unknown(labels[keep], n_classes, name)
     return keep
@@ -109,9 +105,7 @@ def pool(table, class_names=None):
     names = list(class_names) if class_names is not None else list(pd.unique(table["class"]))
     found = set(table["class"]) | set(table["predicted_class"])
     if not found <= set(names):
-        raise ValueError(
-            f"confusion table: expected the classes {names}, found also {sorted(found - set(names))}"
-        )
+        raise ValueError(f"confusion table: expected the classes {names}, found also {sorted(found - set(names))}")
     if table.duplicated([*keys, "z", "class", "predicted_class"]).any():
         raise ValueError("confusion table: expected each slice of a comparison once, found repeated rows")
     index = {name: i for i, name in enumerate(names)}
@@ -243,7 +237,5 @@ def metrics_table(confusion_df, class_names, groups, metrics=tuple(METRICS)):
         organelles = _organelles(groups)
         rows.append((*key, "all", "n_classes_left_out", undefined.sum(), "class"))
         rows.append((*key, "organelles", "n_classes_left_out", undefined[organelles].sum(), "class"))
-        rows.append(
-            (*key, "organelles", "n_classes_left_out_of_accuracy", unreferenced[organelles].sum(), "class")
-        )
+        rows.append((*key, "organelles", "n_classes_left_out_of_accuracy", unreferenced[organelles].sum(), "class"))
     return pd.DataFrame(rows, columns=[*keys, "class", "measure", "value", "unit"]).astype({"value": float})

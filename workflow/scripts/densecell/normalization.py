@@ -32,17 +32,13 @@ class IntensityStatistics:
         """
         values = np.asarray(values)
         if valid is not None and np.shape(valid) != values.shape:
-            raise ValueError(
-                f"valid is expected in the shape of the image {values.shape}, found {np.shape(valid)}"
-            )
+            raise ValueError(f"valid is expected in the shape of the image {values.shape}, found {np.shape(valid)}")
         if self.dtype is None:
             self.dtype = values.dtype
             if values.dtype in (np.uint8, np.uint16):
                 self.histogram = np.zeros(np.iinfo(values.dtype).max + 1, np.int64)
         if values.dtype != self.dtype:
-            raise ValueError(
-                f"all slabs are expected as {self.dtype}, found {values.dtype}; convert them to one dtype"
-            )
+            raise ValueError(f"all slabs are expected as {self.dtype}, found {values.dtype}; convert them to one dtype")
         flat = values.reshape(-1)
         chosen = None if valid is None else np.asarray(valid, bool).reshape(-1)
         for start in range(0, flat.size, BLOCK_VOXELS):
@@ -108,9 +104,7 @@ class IntensityStatistics:
         fit, _ = _lookup(method)
         count, mean, std = self.moments()
         if not count:
-            raise ValueError(
-                "at least one valid voxel is expected to normalize an image, found none; check valid"
-            )
+            raise ValueError("at least one valid voxel is expected to normalize an image, found none; check valid")
         return {"method": method, "count": count, "mean": mean, "std": std, **fit(self)}
 
 
@@ -123,9 +117,7 @@ def normalize(values, parameters):
 def _fit_zscore(statistics):
     _, mean, std = statistics.moments()
     if std == 0:
-        raise ValueError(
-            f"constant image (every valid voxel is {mean:g}): zscore needs a spread; check the image"
-        )
+        raise ValueError(f"constant image (every valid voxel is {mean:g}): zscore needs a spread; check the image")
     return {}
 
 
@@ -154,9 +146,7 @@ def _apply_percentile(values, parameters):
 
 def _lookup(method):
     if method not in NORMALIZATIONS:
-        raise ValueError(
-            f"unknown normalization method {method!r}; known: {', '.join(sorted(NORMALIZATIONS))}"
-        )
+        raise ValueError(f"unknown normalization method {method!r}; known: {', '.join(sorted(NORMALIZATIONS))}")
     return NORMALIZATIONS[method]
 
 

@@ -74,7 +74,9 @@ def tile_probabilities(member, read, computation, corner, tile, input_shape, out
     return torch.softmax(logits, dim=0).cpu().numpy()
 
 
-def predict(members, array, computation, sink, *, normalize=None, window=None, stitch="depth", halo=(0, 0, 0), progress=None):
+def predict(
+    members, array, computation, sink, *, normalize=None, window=None, stitch="depth", halo=(0, 0, 0), progress=None
+):
     """Predict the box `array` tile by tile.
 
     array: (Z, Y, X) numpy array or io.Volume; normalize: applied to what is read. sink(box, owned, probabilities) is

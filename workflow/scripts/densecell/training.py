@@ -72,7 +72,9 @@ SCHEDULES = {"staircase": staircase, "polynomial": polynomial, "constant": lambd
 def learning_rate(step, n_steps, settings):
     """The learning rate of optimizer step `step` (0-based) out of `n_steps`, warm-up included."""
     if settings["schedule"] not in SCHEDULES:
-        raise ValueError(f"experiments.training.schedule: unknown {settings['schedule']!r}; known: {', '.join(SCHEDULES)}.")
+        raise ValueError(
+            f"experiments.training.schedule: unknown {settings['schedule']!r}; known: {', '.join(SCHEDULES)}."
+        )
     rate = settings["learning_rate"] * SCHEDULES[settings["schedule"]](step, n_steps, settings)
     return rate * min(1.0, (step + 1) / (settings["warmup_steps"] + 1))
 
@@ -188,7 +190,10 @@ def train(network, sampler, eval_regions, settings, computation, group_ids, *, r
     computation.place(network).train()
     optimizer = make_optimizer(network, settings)
     run = (restart.load(network, optimizer) if restart else None) or run or Run()
-    say(f"{n_steps} steps, {per_epoch} windows per epoch, {computation}" + (f"; resuming at step {run.step}" if run.step else ""))
+    say(
+        f"{n_steps} steps, {per_epoch} windows per epoch, {computation}"
+        + (f"; resuming at step {run.step}" if run.step else "")
+    )
     started, first_step, last_line, last_save = time.monotonic(), run.step, time.monotonic(), time.monotonic()
 
     while run.step < n_steps and not run.stopped:
@@ -226,7 +231,9 @@ def train(network, sampler, eval_regions, settings, computation, group_ids, *, r
         if now - last_line > 10:
             speed = (run.step - first_step) / (now - started)
             left = (n_steps - run.step) / speed
-            say(f"step {run.step}/{n_steps}, loss {run.loss_sum / max(1, run.loss_count):.4g}, {speed * settings['batch_size']:.2f} windows/s, {duration(left)} left")
+            say(
+                f"step {run.step}/{n_steps}, loss {run.loss_sum / max(1, run.loss_count):.4g}, {speed * settings['batch_size']:.2f} windows/s, {duration(left)} left"
+            )
             last_line = now
         if run.step % evaluate_every == 0 or run.step == n_steps:
             _evaluate(network, sampler, eval_regions, settings, computation, group_ids, run, n_steps, epoch, say)
@@ -242,10 +249,21 @@ def _evaluate(network, sampler, regions, settings, computation, group_ids, run, 
     miou, iou = evaluate(network, sampler.window, regions, computation, group_ids)
     loss = run.loss_sum / max(1, run.loss_count)
     rate = learning_rate(run.step - 1, n_steps, settings)
-    run.history.append({"step": run.step, "epoch": epoch, "learning_rate": rate, "training_loss": loss, "eval_miou": miou, "eval_iou": iou.tolist()})
+    run.history.append(
+        {
+            "step": run.step,
+            "epoch": epoch,
+            "learning_rate": rate,
+            "training_loss": loss,
+            "eval_miou": miou,
+            "eval_iou": iou.tolist(),
+        }
+    )
     run.loss_sum, run.loss_count = 0.0, 0
     better = miou > run.best_miou
-    say(f"step {run.step}/{n_steps}, epoch {epoch}: loss {loss:.4g}, eval MIoU {miou:.4f}{' (best so far)' if better else ''}")
+    say(
+        f"step {run.step}/{n_steps}, epoch {epoch}: loss {loss:.4g}, eval MIoU {miou:.4f}{' (best so far)' if better else ''}"
+    )
     if better:
         run.best_miou, run.best_step = miou, run.step
         run.best_state = {k: v.detach().to("cpu", copy=True).contiguous() for k, v in network.state_dict().items()}

@@ -28,9 +28,7 @@ def dilate_mask(mask, margin_nm, voxel_size_nm):
     """
     mask = np.asarray(mask, dtype=bool)
     if mask.ndim != 3 or len(voxel_size_nm) != 3 or not min(voxel_size_nm) > 0:
-        raise ValueError(
-            f"expected a (Z, Y, X) mask and three voxel sizes > 0, found {mask.shape} and {voxel_size_nm}"
-        )
+        raise ValueError(f"expected a (Z, Y, X) mask and three voxel sizes > 0, found {mask.shape} and {voxel_size_nm}")
     if not margin_nm >= 0:
         raise ValueError(f"margin_nm: expected a distance >= 0 nm, found {margin_nm}")
     dilated = mask.copy()
@@ -94,9 +92,7 @@ def volume_fractions(labels, groups, cell_mask=None, valid=None):
     """
     for mask, name in ((cell_mask, "cell_mask"), (valid, "valid")):
         if mask is not None and np.shape(mask) != np.shape(labels):
-            raise ValueError(
-                f"{name}: expected the shape of the labels {np.shape(labels)}, found {np.shape(mask)}"
-            )
+            raise ValueError(f"{name}: expected the shape of the labels {np.shape(labels)}, found {np.shape(mask)}")
     if cell_mask is not None:
         valid = cell_mask if valid is None else np.asarray(valid, dtype=bool) & cell_mask
     counts = count_labels(labels, len(groups), valid)
@@ -132,9 +128,7 @@ def fractions_table(counts, class_names, groups, voxel_size_nm, denominator, mar
     if denominator not in DENOMINATORS:
         raise ValueError(f"denominator: expected one of {', '.join(DENOMINATORS)}, found '{denominator}'")
     if (denominator == PREDICTED_CELL) == bool(np.isnan(margin_nm)):
-        raise ValueError(
-            f"margin_nm: expected a number for '{PREDICTED_CELL}' and only there, found {margin_nm}"
-        )
+        raise ValueError(f"margin_nm: expected a number for '{PREDICTED_CELL}' and only there, found {margin_nm}")
     missing = [key for key in KEY_COLUMNS if key not in keys]
     if missing:
         raise ValueError(f"fractions table: expected the key columns {KEY_COLUMNS}, found none for {missing}")

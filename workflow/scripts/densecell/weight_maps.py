@@ -26,9 +26,7 @@ def class_balance_weights(class_counts, power=1.0):
             "check that the training region holds labelled voxels"
         )
     if not power > 0:
-        raise ValueError(
-            f"class_weight_power: expected a number > 0, found {power}; 1 is the paper, 0.5 the root"
-        )
+        raise ValueError(f"class_weight_power: expected a number > 0, found {power}; 1 is the paper, 0.5 the root")
     present = counts > 0
     weights = np.zeros_like(counts)
     weights[present] = (counts[present].min() / counts[present]) ** power
@@ -91,9 +89,7 @@ def weight_slice(
     """
     balance = np.asarray(balance, dtype=np.float64)
     if len(balance) != len(groups):
-        raise ValueError(
-            f"balance: expected one weight for each of {len(groups)} classes, found {len(balance)}"
-        )
+        raise ValueError(f"balance: expected one weight for each of {len(groups)} classes, found {len(balance)}")
     labels_slice = np.asarray(labels_slice)
     valid = _labelled(labels_slice, valid)
     edges = edge_terms(labels_slice, groups, sigma_px, amplitude, valid)
@@ -106,9 +102,7 @@ def _labelled(labels_slice, valid):
     if valid is None:
         return labelled
     if np.shape(valid) != labels_slice.shape:
-        raise ValueError(
-            f"valid: expected the shape of the labels {labels_slice.shape}, found {np.shape(valid)}"
-        )
+        raise ValueError(f"valid: expected the shape of the labels {labels_slice.shape}, found {np.shape(valid)}")
     return labelled & np.asarray(valid, dtype=bool)
 
 
@@ -118,9 +112,7 @@ def _group_slice(labels_slice, groups, valid):
     if labels_slice.ndim != 2:
         raise ValueError(f"labels_slice: expected one (Y, X) slice, found shape {labels_slice.shape}")
     if not np.isin(groups, (BACKGROUND, CELL, ORGANELLE)).all():
-        raise ValueError(
-            f"groups: expected 0 background, 1 cell or 2 organelle for each class, found {groups}"
-        )
+        raise ValueError(f"groups: expected 0 background, 1 cell or 2 organelle for each class, found {groups}")
     valid = _labelled(labels_slice, valid)
     known = (labels_slice >= 0) & (labels_slice < len(groups))
     if (valid & ~known).any():

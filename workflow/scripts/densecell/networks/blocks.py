@@ -7,7 +7,21 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-NORMS = {"none": None, "instance": lambda width: nn.InstanceNorm3d(width, affine=True)}
+
+class InstanceNorm3d(nn.InstanceNorm3d):
+    """`nn.InstanceNorm3d` that keeps channels last for a batch of one.
+
+    There, instance statistics are batch statistics; torch's own instance norm copies to contiguous memory, which cost
+    a quarter to two fifths of a training step on the CPU.
+    """
+
+    def forward(self, x):
+        if x.shape[0] == 1:
+            return functional.batch_norm(x, None, None, self.weight, self.bias, True, 0.0, self.eps)
+        return super().forward(x)
+
+
+NORMS = {"none": None, "instance": lambda width: InstanceNorm3d(width, affine=True)}
 
 
 class Conv3d(nn.Conv3d):
@@ -18,7 +32,12 @@ class Conv3d(nn.Conv3d):
     """
 
     def forward(self, x):
-        if x.shape[2] == 1 and self.in_channels == 1 and self.stride == (1, 1, 1) and self.padding[0] == self.kernel_size[0] // 2:
+        if (
+            x.shape[2] == 1
+            and self.in_channels == 1
+            and self.stride == (1, 1, 1)
+            and self.padding[0] == self.kernel_size[0] // 2
+        ):
             plane = self.weight[:, :, self.kernel_size[0] // 2].contiguous()
             return functional.conv2d(x[:, :, 0].contiguous(), plane, self.bias, padding=self.padding[1:]).unsqueeze(2)
         return super().forward(x)

@@ -41,7 +41,9 @@ class Hybrid2D3D(nn.Module):
         if base_width < 2 or base_width % 2:
             raise ValueError(f"experiments.options.base_width: expected an even number >= 2, found {base_width}.")
         if pyramid_input not in PYRAMID_INPUTS:
-            raise ValueError(f"experiments.options.pyramid_input: unknown {pyramid_input!r}; known: {', '.join(PYRAMID_INPUTS)}.")
+            raise ValueError(
+                f"experiments.options.pyramid_input: unknown {pyramid_input!r}; known: {', '.join(PYRAMID_INPUTS)}."
+            )
         self.predictor_relu, self.pyramid_input = predictor_relu, pyramid_input
         w = base_width
         half, w2, w4, w8 = w // 2, 2 * w, 4 * w, 8 * w

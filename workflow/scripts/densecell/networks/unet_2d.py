@@ -76,5 +76,3 @@ class UNet2D(nn.Module):
         predictors = list(self.predictor.parameters())
         apart = {id(p) for p in predictors}
         return {"encoder_decoder": [p for p in self.parameters() if id(p) not in apart], "predictors": predictors}
-
-
