@@ -29,7 +29,8 @@ def hash_file(path):
 def hash_store(path):
     """Relative path -> SHA-256 of each file below the folder `path`, sorted."""
     path = Path(path)
-    files = sorted(p for p in path.rglob("*") if p.is_file())
+    # Snakemake leaves a file of its own in each folder it is told of
+    files = sorted(p for p in path.rglob("*") if p.is_file() and p.name != ".snakemake_timestamp")
     return {p.relative_to(path).as_posix(): hash_file(p) for p in files}
 
 
