@@ -42,12 +42,13 @@ def test_unknown_precision_lists_the_known_ones():
         devices.choose_precision("float16", CPU)
 
 
-def test_auto_layout_is_channels_last_with_bfloat16_only():
-    last, contiguous = torch.channels_last_3d, torch.contiguous_format
-    assert devices.choose_memory_format("auto", "bfloat16") is last
-    assert devices.choose_memory_format("auto", "float32") is contiguous
-    assert devices.choose_memory_format(True, "float32") is last
-    assert devices.choose_memory_format(False, "bfloat16") is contiguous
+def test_auto_layout_is_channels_last_on_the_cpu_and_with_bfloat16():
+    last, contiguous, gpu = torch.channels_last_3d, torch.contiguous_format, torch.device("cuda")
+    assert devices.choose_memory_format("auto", "float32", CPU) is last
+    assert devices.choose_memory_format("auto", "bfloat16", gpu) is last
+    assert devices.choose_memory_format("auto", "float32", gpu) is contiguous
+    assert devices.choose_memory_format(True, "float32", gpu) is last
+    assert devices.choose_memory_format(False, "bfloat16", CPU) is contiguous
 
 
 @pytest.mark.parametrize(("precision", "dtype"), [("float32", torch.float32), ("bfloat16", torch.bfloat16)])

@@ -133,7 +133,7 @@ def test_defaults_are_filled_in_records_and_mappings(config):
     resolved = configuration.resolve(config, PRESETS)
     assert resolved["volumes"][0]["origin_nm"] == [0, 0, 0]
     assert resolved["volumes"][0]["alignment"] == {
-        "method": "global", "max_shift_fraction": 0.1, "neighbors": [1], "detrend_window": None, "seed": 0,
+        "method": "global", "max_shift_fraction": 0.1, "neighbors": [1], "detrend_window": 11, "seed": 0,
     }  # fmt: skip
     assert resolved["labels"][0]["origin"] == [0, 0, 0] and resolved["labels"][0]["values"] is None
     assert resolved["regions"][0]["mask"] == "none" and resolved["regions"][0]["z"] is None
@@ -236,7 +236,7 @@ MISTAKES = [
      "staircase, polynomial, constant"),
     ("experiments[0].training", {"steps": None, "epochs": None}, "experiments[0].training", "Give steps."),
     ("experiments[0].training.warmup_steps", 800, "experiments[0].training.warmup_steps",
-     "less than steps, 800"),
+     "less than steps, 2000"),
     ("figures.colors.cell", None, "figures.colors.cell", "in quotes"),
     ("figures.colors.cell", "green", "figures.colors.cell", "#rrggbb"),
     # names
@@ -407,6 +407,7 @@ def test_raw_regions_count_raw_voxels(with_files):
     edit(with_files, "volumes[0].binning", [1, 2, 2])
     edit(with_files, "regions[0]", {**with_files["regions"][0], "frame": "raw", "y": [0, 208]})
     edit(with_files, "regions[1].y", [104, 208])
+    edit(with_files, "experiments[1].window", [1, 252, 252])
     assert configuration.check(with_files, PRESETS) == []
     edit(with_files, "regions[1].y", [103, 208])
     assert "y [103, 104]" in text_of(configuration.check(with_files, PRESETS), "regions[1]")

@@ -15,7 +15,7 @@ rule compute_volume_fractions:
         predictions=lambda w: " ".join(predictor_volumes(w)),
         predictors=lambda w: as_json(predictor_names(w)),
         key_columns=table_keys,
-        settings=as_json(config["analysis"]["volume_fractions"]),
+        settings=select(config["analysis"]["volume_fractions"], "margins_nm"),
         classes=CLASSES,
         code=code("compute_volume_fractions"),
     message:
@@ -38,19 +38,18 @@ rule compute_tissue_fractions:
         "../../envs/imaging.yaml"
     params:
         key_columns=lambda w: as_json({"volume": w.volume, "region": "", "reference": "", "experiment": w.ensemble}),
-        settings=as_json(config["analysis"]["volume_fractions"]),
         classes=CLASSES,
         code=code("compute_volume_fractions"),
     message:
         "Computing volume fractions of the whole volume {wildcards.volume}"
     shell:
         "python {SCRIPTS}/compute_volume_fractions.py --predictions {input.folder}/labels.ome.zarr --predictors '[\"chosen\"]' "
-        "--keys {params.key_columns:q} --settings {params.settings:q} --classes {params.classes:q} --output {output:q} "
+        "--keys {params.key_columns:q} --classes {params.classes:q} --output {output:q} "
         "--code-hash {params.code} 2>&1 | tee {log:q}"
 
 
 def fraction_files():
-    scored = [f.replace("/confusion/", "/volume_fractions/") for f in confusion_files(SCORED)]
+    scored = [f.replace("/confusion/", "/volume_fractions/") for f in confusion_files()]
     return scored + [f"{R}/volume_fractions/{v}/none/{e}.csv" for v, e in FULL]
 
 

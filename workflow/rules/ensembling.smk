@@ -1,13 +1,31 @@
-"""Member lists of the best k networks, and the k the eval regions choose."""
+"""Member lists of the best k networks, and the k the eval regions choose; each ensemble by itself."""
 
 
 def checkpoints_of(ensemble):
     return [f"{R}/models/{e}/seed{s}/best.safetensors" for e, s in members_of(ensemble)]
 
 
+rule rank_candidates:
+    input:
+        lambda w: [f"{R}/models/{e}/seed{s}/history.csv" for e, s in members_of(w.ensemble)],
+    output:
+        f"{R}/ensembles/{{ensemble}}/ranking.csv",
+    log:
+        f"{R}/logs/rank_candidates/{{ensemble}}.log",
+    conda:
+        "../../envs/imaging.yaml"
+    params:
+        code=code("rank_networks"),
+    message:
+        "Ranking the candidates of {wildcards.ensemble} by eval MIoU"
+    shell:
+        "python {SCRIPTS}/rank_networks.py --histories {input:q} --output {output:q} "
+        "--code-hash {params.code} 2>&1 | tee {log:q}"
+
+
 rule build_ensemble:
     input:
-        ranking=f"{R}/tables/ranking.csv",
+        ranking=f"{R}/ensembles/{{ensemble}}/ranking.csv",
         checkpoints=lambda w: checkpoints_of(w.ensemble),
     output:
         f"{R}/ensembles/{{ensemble}}/top{{k}}.json",
@@ -29,7 +47,7 @@ rule build_ensemble:
 
 rule choose_ensemble:
     input:
-        metrics=f"{R}/tables/eval_metrics.csv",
+        metrics=f"{R}/ensembles/{{ensemble}}/eval_metrics.csv",
         member_lists=lambda w: [f"{R}/ensembles/{w.ensemble}/top{k}.json" for k in ENSEMBLES[w.ensemble]["top_k"]],
     output:
         f"{R}/ensembles/{{ensemble}}/chosen.json",

@@ -7,10 +7,10 @@ def references_of(region):
     return list(region["labels"]) if region["role"] == "compare" else [n for n in region["labels"] if n == "reference"]
 
 
-def confusion_files(regions):
+def confusion_files():
     """One confusion table per region, reference and ensemble, and one of the other annotators where there are some."""
     files = []
-    for region in regions:
+    for region in SCORED:
         for reference in references_of(region):
             names = list(ENSEMBLES) + ([ANNOTATION] if len(references_of(region)) > 1 else [])
             files += [f"{R}/confusion/{region}/{reference}/{name}.csv" for name in names]
@@ -68,13 +68,13 @@ rule compute_confusion_matrix:
         "--code-hash {params.code} 2>&1 | tee {log:q}"
 
 
-def roles():
-    return as_json({name: region["role"] for name, region in REGIONS.items()})
+def roles(regions):
+    return as_json({name: REGIONS[name]["role"] for name in regions})
 
 
 rule compute_metrics:
     input:
-        confusion_files(SCORED),
+        confusion_files(),
     output:
         metrics=f"{R}/tables/metrics.csv",
         confusion=f"{R}/tables/confusion.csv",
@@ -83,7 +83,7 @@ rule compute_metrics:
     conda:
         "../../envs/imaging.yaml"
     params:
-        roles=roles(),
+        roles=roles(SCORED),
         classes=CLASSES,
         code=code("compute_metrics"),
     message:
@@ -95,20 +95,19 @@ rule compute_metrics:
 
 rule compute_eval_metrics:
     input:
-        confusion_files(regions_of("eval")),
+        lambda w: [f"{R}/confusion/{region}/reference/{w.ensemble}.csv" for region in regions_of("eval")],
     output:
-        metrics=f"{R}/tables/eval_metrics.csv",
-        confusion=f"{R}/tables/eval_confusion.csv",
+        f"{R}/ensembles/{{ensemble}}/eval_metrics.csv",
     log:
-        f"{R}/logs/compute_eval_metrics.log",
+        f"{R}/logs/compute_eval_metrics/{{ensemble}}.log",
     conda:
         "../../envs/imaging.yaml"
     params:
-        roles=roles(),
+        roles=roles(regions_of("eval")),
         classes=CLASSES,
         code=code("compute_metrics"),
     message:
-        "Computing metrics of the eval regions, which choose k"
+        "Computing metrics of {wildcards.ensemble} on the eval regions, which choose k"
     shell:
         "python {SCRIPTS}/compute_metrics.py --confusion {input:q} --roles {params.roles:q} --classes {params.classes:q} "
-        "--confusion-output {output.confusion:q} --output {output.metrics:q} --code-hash {params.code} 2>&1 | tee {log:q}"
+        "--output {output:q} --code-hash {params.code} 2>&1 | tee {log:q}"

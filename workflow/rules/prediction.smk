@@ -15,7 +15,8 @@ def prediction_paths(ensemble, folder, names):
     return " ".join(f"{folder}/{name}.ome.zarr" for name in names)
 
 
-PREDICTION = as_json({key: config["prediction"][key] for key in ("stitch", "halo", "tile")})
+HALO = ["halo"] if config["prediction"]["stitch"] == "halo" else []  # read only then
+PREDICTION = select(config["prediction"], "stitch", "tile", *HALO)
 
 
 rule predict_region:

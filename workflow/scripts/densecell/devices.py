@@ -29,10 +29,10 @@ def choose_precision(name, device):
     return name
 
 
-def choose_memory_format(channels_last, precision):
-    """`auto`: channels last with bfloat16, where it was measured faster, contiguous with float32."""
+def choose_memory_format(channels_last, precision, device):
+    """`auto`: channels last on the CPU and with bfloat16, where it was measured faster (docs/benchmarks.md)."""
     if channels_last == "auto":
-        channels_last = precision == "bfloat16"
+        channels_last = device.type == "cpu" or precision == "bfloat16"
     return torch.channels_last_3d if channels_last else torch.contiguous_format
 
 
@@ -45,7 +45,7 @@ class Computation:
     def __init__(self, device="auto", precision="auto", channels_last="auto"):
         self.device = choose_device(device)
         self.precision = choose_precision(precision, self.device)
-        self.memory_format = choose_memory_format(channels_last, self.precision)
+        self.memory_format = choose_memory_format(channels_last, self.precision, self.device)
 
     def place(self, network):
         """The network on the device in the chosen memory layout."""
