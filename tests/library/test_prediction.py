@@ -1,5 +1,7 @@
 """Prediction: what each voxel gets, in one pass, streamed, for any shape of region."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import torch
@@ -106,3 +108,25 @@ def test_the_input_of_300_gives_labels_centered_at_an_offset_of_two():
     sink = prediction.ArraySink(image.shape)
     prediction.predict([prediction.Member(Threshold(0.0, 2), (5, 20, 20))], image, CPU, sink)
     assert np.array_equal(sink.labels, image > 0)
+
+
+def peak_of_prediction(folder, depth):
+    """Peak bytes of NumPy's allocations while a volume of `depth` slices is predicted from store to store."""
+    record = {"params": {}, "code": "", "parents": {}}
+    with io.new_volume(folder / "in", (depth, 160, 160), np.float32, (1, 1, 1), record=record) as store:
+        for start, stop in store.slabs():
+            store.write(start, noise(stop - start, 160, 160))
+    image = io.open_volume(folder / "in")
+    members = [prediction.Member(Threshold(level), (5, 80, 80)) for level in (0.0, 0.2)]
+    tracemalloc.start()
+    with io.new_volume(folder / "out", image.shape, np.uint8, (1, 1, 1), record=record) as store:
+        prediction.predict(members, image, CPU, prediction.StoreSink(5, {2: store}), normalize=lambda x: x - 1)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak
+
+
+def test_memory_does_not_grow_with_the_number_of_slices(tmp_path):
+    peaks = [peak_of_prediction(tmp_path / str(depth), depth) for depth in (16, 96)]
+    assert peaks[1] < 1.2 * peaks[0]
+    assert peaks[1] < 96 * 160 * 160 * 4  # less than the image of the whole volume

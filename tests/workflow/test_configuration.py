@@ -235,7 +235,7 @@ MISTAKES = [
     ("experiments[0].training.schedule", "stairs", "experiments[0].training.schedule",
      "staircase, polynomial, constant"),
     ("experiments[0].training", {"steps": None, "epochs": None}, "experiments[0].training", "Give steps."),
-    ("experiments[0].training.warmup_steps", 800, "experiments[0].training.warmup_steps",
+    ("experiments[0].training.warmup_steps", 2000, "experiments[0].training.warmup_steps",
      "less than steps, 2000"),
     ("figures.colors.cell", None, "figures.colors.cell", "in quotes"),
     ("figures.colors.cell", "green", "figures.colors.cell", "#rrggbb"),

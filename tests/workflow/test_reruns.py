@@ -4,7 +4,6 @@ import fnmatch
 import os
 
 import pytest
-
 import workflow_runs as runs
 
 pytestmark = pytest.mark.slow
@@ -59,6 +58,7 @@ CONFIG_CHANGES = [
     ("prediction.stitch", "halo", of_prediction("hybrid") + of_prediction("unet")),
     ("prediction.halo", [1, 8, 8], NOTHING),  # only read with stitch: halo
     ("prediction.full_volumes[0].probabilities", True, WHOLE),
+    ("prediction.full_volumes[0].keep_members", True, WHOLE),
     (
         "volumes[1].alignment.method",
         "tiles",
@@ -92,11 +92,11 @@ FILE_CHANGES = {
     ),
     "one network": (LIBRARY + "networks/unet_2d.py", 'padding="valid"', 'padding="same"', of_training("unet")),
     "a network more": (LIBRARY + "networks/__init__.py", NETWORKS, NETWORKS + ' "new": ("new", "New"),', NOTHING),
-    "alignment": (LIBRARY + "rendering.py", "import numpy as np", "import numpy as np, math", "plot_*/*"),
-    "environment of the figures": ("envs/report.yaml", "numpy=2.4.6", "numpy=2.4.5", "plot_* write_summary"),
+    "pictures of slices": (LIBRARY + "rendering.py", "import numpy as np", "import numpy as np, math", "plot_*/*"),
+    "environment, read with --use-conda only": ("envs/report.yaml", "numpy=2.4.6", "numpy=2.4.5", NOTHING),
     "preset, a key that experiments override": ("config/presets.yaml", "warmup_steps: 100", "warmup_steps: 90", NOTHING),
     "preset": ("config/presets.yaml", "learning_rate: 0.003", "learning_rate: 0.002", TRAINING),
-    "target of make": ("config/vnc.yaml", "data_root: data", "data_root: elsewhere", NOTHING),
+    "another configuration": ("config/vnc.yaml", "data_root: data", "data_root: elsewhere", NOTHING),
 }
 
 

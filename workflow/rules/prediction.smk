@@ -11,8 +11,13 @@ def member_names(ensemble):
     return members_of(ensemble) if len(ENSEMBLES[ensemble]["experiments"]) == 1 else []
 
 
-def prediction_paths(ensemble, folder, names):
+def stores(folder, names):
     return " ".join(f"{folder}/{name}.ome.zarr" for name in names)
+
+
+def member_labels(ensemble, folder):
+    names = [f"seed{seed}" for _, seed in member_names(ensemble)]
+    return f"--member-labels {stores(folder, names)}" if names else ""
 
 
 HALO = ["halo"] if config["prediction"]["stitch"] == "halo" else []  # read only then
@@ -37,13 +42,9 @@ rule predict_region:
         gpu=GPUS,
     params:
         top_k=lambda w: as_json(ENSEMBLES[w.ensemble]["top_k"]),
-        ensemble_labels=lambda w, output: prediction_paths(
-            w.ensemble, output[0], [f"top{k}" for k in ENSEMBLES[w.ensemble]["top_k"]]
-        ),
+        ensemble_labels=lambda w, output: stores(output[0], [f"top{k}" for k in ENSEMBLES[w.ensemble]["top_k"]]),
         member_names=lambda w: as_json(member_names(w.ensemble)),
-        member_labels=lambda w, output: prediction_paths(
-            w.ensemble, output[0], [f"seed{s}" for _, s in member_names(w.ensemble)]
-        ),
+        member_labels=lambda w, output: member_labels(w.ensemble, output[0]),
         settings=PREDICTION,
         classes=CLASSES,
         code=lambda w: code("predict_volume", *networks_of(w.ensemble)),
@@ -52,7 +53,7 @@ rule predict_region:
     shell:
         "python {SCRIPTS}/predict_volume.py --members {input.members:q} --checkpoints {input.checkpoints:q} "
         "--image {input.image[0]:q} --ensembles {params.top_k:q} --ensemble-labels {params.ensemble_labels} "
-        "--member-names {params.member_names:q} --member-labels {params.member_labels} --settings {params.settings:q} "
+        "--member-names {params.member_names:q} {params.member_labels} --settings {params.settings:q} "
         "--classes {params.classes:q} --threads {threads} --device {config[device]} "
         "--code-hash {params.code} 2>&1 | tee {log:q}"
 
@@ -60,8 +61,8 @@ rule predict_region:
 FULL = {(job["volume"], job["ensemble"]): job for job in config["prediction"]["full_volumes"]}
 
 
-def full_options(wildcards, output):
-    job, folder = FULL[wildcards.volume, wildcards.ensemble], output.folder
+def full_options(wildcards):  # not of `output`: Snakemake does not look for changes in params made from it
+    job, folder = FULL[wildcards.volume, wildcards.ensemble], f"{R}/volumes/{wildcards.volume}/{wildcards.ensemble}"
     options = f"--probabilities {folder}/probabilities" if job["probabilities"] else ""
     return options + (f" --keep-members {folder}/members" if job["keep_members"] else "")
 
