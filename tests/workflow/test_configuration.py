@@ -236,7 +236,7 @@ MISTAKES = [
      "staircase, polynomial, constant"),
     ("experiments[0].training", {"steps": None, "epochs": None}, "experiments[0].training", "Give steps."),
     ("experiments[0].training.warmup_steps", 2000, "experiments[0].training.warmup_steps",
-     "less than steps, 2000"),
+     "less than steps, 1500"),
     ("figures.colors.cell", None, "figures.colors.cell", "in quotes"),
     ("figures.colors.cell", "green", "figures.colors.cell", "#rrggbb"),
     # names
@@ -355,7 +355,7 @@ def test_mistake_in_a_preset_is_told_once_and_there(config):
 
 @pytest.mark.parametrize("value", [None, 5, "text", [], {}, [None, 5, {}]], ids=str)
 def test_any_wrong_type_is_a_finding_and_never_a_crash(config, value):
-    optional = {"phantom", "labels", "weight_maps", "ensembles"}
+    optional = {"phantom", "labels", "weight_maps"}
     for key in set(config) - {"results_dir", "data_root"}:
         allowed = (value == [] and key in optional) or (value == {} and isinstance(config[key], dict))
         found = configuration.check({**config, key: value}, PRESETS)
