@@ -6,16 +6,12 @@ from scipy import ndimage
 
 from densecell.alignment import (
     ALIGNMENT_METHODS,
-    aligned_to_raw,
-    applied_shifts,
-    apply_shift,
     band_pass,
-    crop_box,
     estimate_pair_shift,
     estimate_pair_shift_tiles,
     estimate_shifts,
-    raw_to_aligned,
 )
+from densecell.shifts import aligned_to_raw, applied_shifts, apply_shift, crop_box, raw_to_aligned
 
 MARGIN = 32
 

@@ -75,13 +75,17 @@ def test_bfloat16_channels_last_agrees_with_float32(name, options, depth):
 
 
 @pytest.mark.parametrize("kernel", [(3, 3, 3), (1, 3, 3)])
-@pytest.mark.parametrize("shape", [(1, 1, 1, 9, 8), (1, 3, 1, 9, 8), (1, 1, 4, 9, 8), (2, 3, 4, 9, 8), (1, 12, 5, 400, 4)])
+@pytest.mark.parametrize(
+    "shape", [(1, 1, 1, 9, 8), (1, 3, 1, 9, 8), (1, 1, 4, 9, 8), (2, 3, 4, 9, 8), (1, 12, 5, 400, 4)]
+)
 def test_the_detours_of_the_convolution_are_the_same_sums(kernel, shape):
     torch.manual_seed(0)
     ours = Conv3d(shape[1], 5, kernel, padding=tuple(k // 2 for k in kernel)).double()
     x = torch.randn(shape, dtype=torch.float64)
     padded = torch.nn.functional.pad(x, [k for size in reversed(kernel) for k in (size // 2, size // 2)])
-    expected = torch.einsum("nczyxijk,ocijk->nozyx", padded.unfold(2, kernel[0], 1).unfold(3, 3, 1).unfold(4, 3, 1), ours.weight)
+    expected = torch.einsum(
+        "nczyxijk,ocijk->nozyx", padded.unfold(2, kernel[0], 1).unfold(3, 3, 1).unfold(4, 3, 1), ours.weight
+    )
     assert torch.allclose(ours(x), expected + ours.bias[:, None, None, None], atol=1e-10)
 
 

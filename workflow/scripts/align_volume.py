@@ -13,6 +13,7 @@ import pandas as pd
 
 from command_line import Arguments, json_argument, run
 from densecell import alignment, io
+from densecell.shifts import applied_shifts, apply_shift, crop_box
 from progress import Progress
 
 LEFT_OUT_FLAGS = ("blank", "duplicate", "destroyed", "jump")
@@ -27,7 +28,7 @@ def shift_table(image, settings, progress):
     table.insert(5, "y_nm", table["y_px"] * size_y)
     table.insert(6, "x_nm", table["x_px"] * size_x)
     table["left_out"] = table["flag"].isin(LEFT_OUT_FLAGS).astype(int)
-    applied = alignment.applied_shifts(estimated).astype(int)
+    applied = applied_shifts(estimated).astype(int)
     table["applied_y_px"], table["applied_x_px"] = applied[:, 0], applied[:, 1]
     return table
 
@@ -75,7 +76,7 @@ def aligned_slab(image, table, box, start, stop):
     """Slices [start, stop) moved and cropped to `box` ((y0, y1), (x0, x1))."""
     moves = table[["applied_y_px", "applied_x_px"]].to_numpy()[start:stop]
     crop = tuple(slice(*side) for side in box)
-    return np.stack([alignment.apply_shift(plane, move)[crop] for plane, move in zip(image[start:stop], moves)])
+    return np.stack([apply_shift(plane, move)[crop] for plane, move in zip(image[start:stop], moves)])
 
 
 def main(argv=None):
@@ -97,7 +98,7 @@ def main(argv=None):
     depth, *shape_yx = image.shape
     progress = Progress(2 * depth, "slices")  # measured, then moved
     table = shift_table(image, args.settings, progress)
-    box = alignment.crop_box(table, shape_yx)
+    box = crop_box(table, shape_yx)
     for column, value in zip(("crop_y0", "crop_y1", "crop_x0", "crop_x1"), (*box[0], *box[1])):
         table[column] = value
     binning = image.attributes["binning"]

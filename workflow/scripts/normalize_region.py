@@ -8,8 +8,9 @@ Scope `region`: by the statistics of the region's own voxels (Guay et al. 2021, 
 import numpy as np
 
 from command_line import Arguments, json_argument, run
-from densecell import alignment, files, io
+from densecell import files, io
 from densecell.normalization import IntensityStatistics, normalize
+from densecell.shifts import raw_to_aligned
 
 
 def aligned_box(region, image):
@@ -35,7 +36,7 @@ def raw_box(region, image, shifts):
     ranges = {a: (r[0] // f, -(-r[1] // f)) for a, f in zip("zyx", binning) if (r := region.get(a))}
     z = aligned_box({"name": region["name"], "z": ranges.get("z")}, image)[0]
     first, last = ([[i, *(ranges.get(a, (0, 0))[end] for a in "yx")] for i in range(*z)] for end in (0, 1))
-    starts, stops = (alignment.raw_to_aligned(c, shifts, (crop[0][0], crop[1][0])).astype(int) for c in (first, last))
+    starts, stops = (raw_to_aligned(c, shifts, (crop[0][0], crop[1][0])).astype(int) for c in (first, last))
     box = [z]
     for column, (axis, size) in enumerate(zip("yx", image.shape[1:]), 1):
         start, stop = (

@@ -8,22 +8,6 @@ from torch import nn
 from torch.nn import functional
 
 
-class InstanceNorm3d(nn.InstanceNorm3d):
-    """`nn.InstanceNorm3d` that keeps channels last for a batch of one.
-
-    There, instance statistics are batch statistics; torch's own instance norm copies to contiguous memory, which cost
-    a quarter to two fifths of a training step on the CPU.
-    """
-
-    def forward(self, x):
-        if x.shape[0] == 1:
-            return functional.batch_norm(x, None, None, self.weight, self.bias, True, 0.0, self.eps)
-        return super().forward(x)
-
-
-NORMS = {"none": None, "instance": lambda width: InstanceNorm3d(width, affine=True)}
-
-
 SMALL_INPUT = 20480  # torch's limit on N * C * Z * Y for its slow 3D convolution
 
 
@@ -44,7 +28,9 @@ class Conv3d(nn.Conv3d):
         slow = x.device.type == "cpu" and n * c * z * y <= SMALL_INPUT and not torch.is_autocast_enabled("cpu")
         if slow and self.kernel_size[0] > 1:
             pad = (*self.padding[1:], self.padding[0])
-            turned = functional.conv3d(x.permute(0, 1, 3, 4, 2), self.weight.permute(0, 1, 3, 4, 2), self.bias, padding=pad)
+            turned = functional.conv3d(
+                x.permute(0, 1, 3, 4, 2), self.weight.permute(0, 1, 3, 4, 2), self.bias, padding=pad
+            )
             return turned.permute(0, 1, 4, 2, 3)  # (N, C, Y, X, Z) -> (N, C, Z, Y, X)
         return super().forward(x)
 
@@ -63,25 +49,6 @@ class InstanceNorm3d(nn.InstanceNorm3d):
 
 
 NORMS = {"none": None, "instance": lambda width: InstanceNorm3d(width, affine=True)}
-
-
-class Conv3d(nn.Conv3d):
-    """`nn.Conv3d` that is right at depth 1 with one input channel.
-
-    There, channels-last bfloat16 convolutions on the CPU returned uninitialized values (torch 2.13); only the kernel's
-    middle plane meets the single slice, so a 2D convolution with that plane is the same sum.
-    """
-
-    def forward(self, x):
-        if (
-            x.shape[2] == 1
-            and self.in_channels == 1
-            and self.stride == (1, 1, 1)
-            and self.padding[0] == self.kernel_size[0] // 2
-        ):
-            plane = self.weight[:, :, self.kernel_size[0] // 2].contiguous()
-            return functional.conv2d(x[:, :, 0].contiguous(), plane, self.bias, padding=self.padding[1:]).unsqueeze(2)
-        return super().forward(x)
 
 
 def convolution(n_in, n_out, kernel, norm="none", padding="same"):
