@@ -17,6 +17,7 @@ REPO = Path(__file__).resolve().parents[1]
 PROJECT = ("Snakefile", "config.yaml", "config", "envs", "profiles", "workflow", "tests/workflow/tiny.yaml")
 TINY = ("--configfile", "tests/workflow/tiny.yaml")
 JOB = re.compile(r"\| tee \S*?/logs/(\S+)\.log$", re.MULTILINE)
+OPTION_WITHOUT_VALUE = re.compile(r" --[\w-]+ +(?=--)")
 STATISTICS = re.compile(r"^(\w+) +(\d+)$", re.MULTILINE)
 
 # a server that has imported Snakemake forks for every dry run: 1 s instead of 2 s, and each starts afresh
@@ -79,6 +80,7 @@ def planned_jobs(output):
     jobs = JOB.findall(output)
     statistics = {rule: int(n) for rule, n in STATISTICS.findall(output) if rule not in ("all", "total")}
     assert statistics == Counter(job.split("/")[0] for job in jobs), output
+    assert not OPTION_WITHOUT_VALUE.search(output), "a script would be called with an option that has no value"
     return set(jobs)
 
 

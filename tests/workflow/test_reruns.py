@@ -94,7 +94,12 @@ FILE_CHANGES = {
     "a network more": (LIBRARY + "networks/__init__.py", NETWORKS, NETWORKS + ' "new": ("new", "New"),', NOTHING),
     "pictures of slices": (LIBRARY + "rendering.py", "import numpy as np", "import numpy as np, math", "plot_*/*"),
     "environment, read with --use-conda only": ("envs/report.yaml", "numpy=2.4.6", "numpy=2.4.5", NOTHING),
-    "preset, a key that experiments override": ("config/presets.yaml", "warmup_steps: 100", "warmup_steps: 90", NOTHING),
+    "preset, a key that experiments override": (
+        "config/presets.yaml",
+        "warmup_steps: 100",
+        "warmup_steps: 90",
+        NOTHING,
+    ),
     "preset": ("config/presets.yaml", "learning_rate: 0.003", "learning_rate: 0.002", TRAINING),
     "another configuration": ("config/vnc.yaml", "data_root: data", "data_root: elsewhere", NOTHING),
 }

@@ -2,9 +2,9 @@
 
 
 def references_of(region):
-    """The references a region is scored against: each of its label sources where annotators are compared."""
-    region = REGIONS[region]
-    return list(region["labels"]) if region["role"] == "compare" else [n for n in region["labels"] if n == "reference"]
+    """The references a region is scored against, `reference` first: each label source where annotators are compared."""
+    names = sorted(REGIONS[region]["labels"], key=lambda name: name != "reference")
+    return names if REGIONS[region]["role"] == "compare" else names[:1]
 
 
 def confusion_files():

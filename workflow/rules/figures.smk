@@ -111,7 +111,7 @@ rule plot_ranking:
 rule plot_segmentation:
     input:
         image=with_sidecar(f"{R}/regions/{{region}}/image.ome.zarr"),
-        reference=with_sidecar(f"{R}/regions/{{region}}/labels_reference.ome.zarr"),
+        reference=lambda w: with_sidecar(f"{R}/regions/{w.region}/labels_{references_of(w.region)[0]}.ome.zarr"),
         folders=lambda w: [f"{R}/predictions/{w.region}/{e}" for e in ENSEMBLES],
     output:
         report(

@@ -7,7 +7,6 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-
 SMALL_INPUT = 20480  # torch's limit on N * C * Z * Y for its slow 3D convolution
 
 

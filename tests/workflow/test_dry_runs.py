@@ -1,0 +1,168 @@
+"""Every ready configuration and every branch of the rules gives a complete plan, and a wrong one gives none."""
+
+import re
+
+import numpy as np
+import pytest
+import tifffile
+import workflow_runs as runs
+
+SHARED = runs.REPO.parent / "shared" / "data"
+PHANTOM_JOB = re.compile(r"make_phantom|subject[12]")
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    return runs.copy_project(tmp_path_factory.mktemp("project"))
+
+
+def trainings(config):
+    return {f"train_network/{e['name']}_seed{seed}" for e in config["experiments"] for seed in e["seeds"]}
+
+
+def trained(jobs):
+    return {job for job in jobs if job.startswith("train_network/")}
+
+
+# --------------------------------------------------------------------------------------- ready configurations
+def test_default_configuration_plans_every_rule_but_no_job_twice(project):
+    jobs = runs.dry_run(project)
+    text = "".join(path.read_text() for path in (project / "workflow/rules").glob("*.smk"))
+    assert runs.rules_of(jobs) == set(re.findall(r"(?m)^rule (\w+):", text))
+    assert trained(jobs) == trainings(runs.read_config())
+
+
+def test_tiny_configuration_plans_every_rule_too(project):
+    jobs = runs.dry_run(project, *runs.TINY)
+    assert runs.rules_of(jobs) == runs.rules_of(runs.dry_run(project))
+    assert trained(jobs) == trainings(runs.read_config("tests/workflow/tiny.yaml"))
+
+
+def test_vnc_configuration_plans_no_phantom(project):
+    if not (SHARED / "vnc").exists():
+        pytest.skip(f"needs the EM stacks in {SHARED}")
+    jobs = runs.dry_run(project, "--configfile", "config/vnc.yaml", "--config", f"data_root={SHARED}")
+    assert not [job for job in jobs if PHANTOM_JOB.search(job)]
+    assert trained(jobs) == trainings(runs.read_config("config/vnc.yaml"))
+    assert "export_tiff/stack2_hybrid" in jobs and "predict_region/test_unet" in jobs
+
+
+def test_template_with_files_of_ones_own_plans_no_phantom(project, tmp_path):
+    for folder in ("raw", "labels"):
+        (tmp_path / folder).mkdir()
+        for z in range(40):
+            tifffile.imwrite(tmp_path / folder / f"{z:03d}.tif", np.zeros((200, 200), np.uint8))
+    arguments = ("--configfile", "config/template.yaml", "--config", f"data_root={tmp_path}")
+    jobs = runs.dry_run(project, *arguments)
+    assert not [job for job in jobs if PHANTOM_JOB.search(job)]
+    assert trained(jobs) == trainings(runs.read_config("config/template.yaml"))
+    assert {"import_volume/stack", "align_labels/stack_stack_labels", "plot_segmentation/test"} <= jobs
+
+
+# ----------------------------------------------------------------------------------------- branches of the rules
+
+
+BRANCHES = {
+    "no whole volumes": ({"prediction.full_volumes": []}, {"choose_ensemble/unet"}),
+    "members of two experiments": (
+        {"ensembles[1]": {"name": "mixed", "experiments": ["hybrid", "unet"], "top_k": [1, 3]}},
+        {"build_ensemble/mixed_top3", "predict_region/test_mixed"},
+    ),
+    "a k that leaves candidates out": ({"ensembles[0].top_k": [1]}, {"build_ensemble/hybrid_top2"}),
+    "one network is an ensemble": (
+        {"experiments[0].seeds": [7], "ensembles[0].top_k": [1]},
+        {"train_network/hybrid_seed7"},
+    ),
+    "annotators without a reference": (
+        {"regions[3].labels": {"annotator_1": "subject2_truth", "annotator_2": "subject2_annotator_1"}},
+        {"compute_confusion_matrix/compare_annotator_2_annotation"},
+    ),
+    "no test region": ({"regions[2].role": "eval", "regions[2].mask": "none"}, {"plot_segmentation/test"}),
+    "two eval regions": (
+        {"regions[2].role": "eval"},
+        {"compute_confusion_matrix/test_reference_hybrid", "compute_eval_metrics/hybrid"},
+    ),
+    "volume statistics": (
+        {"normalization": {"method": "percentile", "scope": "volume", "context": [1, 8, 8]}},
+        {"measure_intensity/subject1"},
+    ),
+    "no alignment": ({"volumes[0].alignment.method": "none"}, {"align_volume/subject1", "plot_alignment/subject2"}),
+    "no known drift": ({"volumes[0].truth": None}, {"align_volume/subject1"}),
+    "another weight map": ({"experiments[0].weight_map": "paper"}, {"build_weight_map/paper_train"}),
+    "everything kept": (
+        {"prediction.full_volumes[0].probabilities": True, "prediction.full_volumes[0].tiff": False},
+        {"plot_volume/subject2_hybrid"},
+    ),
+    "graphics card": ({"device": "cuda"}, {"train_network/hybrid_seed1"}),
+}
+
+
+@pytest.mark.parametrize(("changes", "expected"), BRANCHES.values(), ids=BRANCHES)
+def test_branches_of_the_rules_plan_a_complete_run(project, tmp_path, changes, expected):
+    config = runs.read_config("tests/workflow/tiny.yaml")
+    for key, value in changes.items():
+        runs.edit(config, key, value)
+    jobs = runs.dry_run(project, *runs.write_config(tmp_path / "config.yaml", config))
+    assert expected <= jobs
+    assert trained(jobs) == trainings(config)
+
+
+# ------------------------------------------------------------------------------------------- what every rule has
+def rule_blocks():
+    """The text of each rule, with its name as the test's."""
+    blocks = []
+    for path in sorted((runs.REPO / "workflow/rules").glob("*.smk")):
+        for block in re.split(r"(?m)^rule ", path.read_text())[1:]:
+            # a rule ends where a line without indentation begins
+            name, text = block.split(":", 1)
+            blocks.append(pytest.param(re.split(r"(?m)^(?=\S)", text)[0], id=name))
+    return blocks
+
+
+@pytest.mark.parametrize("block", rule_blocks())
+def test_every_rule_has_a_log_a_message_an_environment_and_tracked_code(block):
+    for key in ("output", "log", "conda", "message", "params", "shell"):
+        assert re.search(rf"(?m)^    {key}:", block), key
+    assert "code=" in block and "--code-hash {params.code}" in block and "tee {log:q}" in block
+
+
+@pytest.mark.parametrize("block", rule_blocks())
+def test_params_made_from_inputs_or_outputs_read_no_configuration(block):
+    # Snakemake does not compare such params with those of the last run; names of files may come from elsewhere
+    for line in re.findall(r"(?m)^        \w+=lambda w, (?:input|output): (.*)$", block):
+        assert "config[" not in line and "FULL[" not in line, line
+
+
+# ------------------------------------------------------------------------------------------- wrong configurations
+MISTAKES = {
+    "misspelled keys": (
+        {"experiments[0].learning_rat": 1, "figures.dpy": 100},
+        ["2 problems", "experiments[0].learning_rat", "Did you mean 'dpi'?"],
+    ),
+    "wrong type": ({"figures.dpi": "high"}, ["1 problem.", "figures.dpi", "high"]),
+    "unknown name": ({"regions[0].volume": "subject3"}, ["regions[0].volume", "subject3", "subject1"]),
+    "missing file": ({"volumes[0].path": "nowhere/image.tif"}, ["volumes[0].path", "nowhere/image.tif"]),
+    "overlap of train and eval": ({"regions[1].y": [40, 100]}, ["regions[1]", "overlaps 'train'"]),
+    "window the network can't take": (
+        {"experiments[1].window": [1, 240, 236]},
+        ["experiments[1].window", "236 or 252"],
+    ),
+    "no ensemble": ({"ensembles": [], "prediction.full_volumes": []}, ["1 problem.", "ensembles", "0 entries"]),
+    "too few runs": ({"ensembles[0].top_k": [1, 3]}, ["ensembles[0].top_k", "at most 2"]),
+}
+
+
+@pytest.mark.parametrize(("changes", "told"), MISTAKES.values(), ids=MISTAKES)
+def test_a_wrong_configuration_stops_before_anything_is_planned(project, tmp_path, changes, told):
+    config = runs.read_config("tests/workflow/tiny.yaml")
+    for key, value in changes.items():
+        runs.edit(config, key, value)
+    code, output = runs.dry_run_output(project, *runs.write_config(tmp_path / "config.yaml", config))
+    assert code != 0
+    assert [text for text in told if text not in output] == [], output
+    assert "Traceback" not in output and not runs.JOB.findall(output)
+
+
+def test_a_misspelled_key_on_the_command_line_is_told_too(project):
+    code, output = runs.dry_run_output(project, *runs.TINY, "--config", "devise=cpu")
+    assert code != 0 and "Did you mean 'device'?" in output
