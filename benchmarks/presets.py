@@ -5,8 +5,7 @@ time, one thread each, by the same script the workflow runs. Collapsed: at the e
 reference's classes are predicted with IoU > 0.05. Intervals are 95 %: Clopper-Pearson for the counts, the t interval
 for the mean MIoU.
 
-    snakemake results/weight_maps/paper/train.ome.zarr results/weight_maps/square_root/train.ome.zarr \
-        results/regions/eval/labels_reference.ome.zarr
+    snakemake results/regions/train/labels_reference.ome.zarr results/regions/eval/labels_reference.ome.zarr
     python benchmarks/presets.py --results results --steps 400 --window 5 96 96 --spacing 2 48 48
     python benchmarks/presets.py --results results/vnc --configfile config/vnc.yaml ...
 
@@ -51,6 +50,19 @@ def variant(text, presets):
     return record
 
 
+def build_weight_map(name, args, classes, out):
+    """The weight map `name` of config.yaml for the train region, made where it is missing; returns its path."""
+    path = out.parent / "preset_weight_maps" / f"{name}.ome.zarr"
+    if not path.exists():
+        records = yaml.safe_load((ROOT / "config.yaml").read_text())["weight_maps"]
+        settings = next(r for r in records if r["name"] == name)
+        labels = str(args.results / "regions/train/labels_reference.ome.zarr")
+        command = [sys.executable, str(ROOT / "workflow/scripts/build_weight_map.py"), "--labels", labels]
+        command += ["--all-labels", labels, "--settings", json.dumps(settings), "--classes", json.dumps(classes)]
+        subprocess.run([*command, "--output", str(path)], check=True)
+    return path
+
+
 def train(name, record, seed, args, classes, out):
     """One training job; returns its row of the table."""
     folder = out / name.replace(":", "_").replace(",", "_").replace("=", "-") / f"seed{seed}"
@@ -68,7 +80,7 @@ def train(name, record, seed, args, classes, out):
         command = [sys.executable, ROOT / "workflow/scripts/train_network.py", "--experiment", name, "--seed", seed]
         command += ["--train-images", regions / "train/image.ome.zarr"]
         command += ["--train-labels", regions / "train/labels_reference.ome.zarr"]
-        command += ["--train-weights", args.results / f"weight_maps/{record['weight_map']}/train.ome.zarr"]
+        command += ["--train-weights", build_weight_map(record["weight_map"], args, classes, out)]
         command += ["--eval-images", regions / "eval/image.ome.zarr"]
         command += ["--eval-labels", regions / "eval/labels_reference.ome.zarr"]
         command += ["--settings", json.dumps(settings), "--classes", json.dumps(classes)]
@@ -129,6 +141,8 @@ def main(argv=None):
     presets = yaml.safe_load((ROOT / "config/presets.yaml").read_text())["presets"]
     classes = yaml.safe_load(args.configfile.read_text())["classes"]
     out = args.results / "benchmarks" / f"presets_{args.network}_{args.base_width}_{args.steps}"
+    for name in args.variants:  # before the jobs run side by side
+        build_weight_map(variant(name, presets)["weight_map"], args, classes, out)
     jobs = [(name, seed) for seed in range(1, args.seeds + 1) for name in args.variants]
     with ThreadPoolExecutor(args.jobs) as pool:
         rows = list(pool.map(lambda j: train(j[0], variant(j[0], presets), j[1], args, classes, out), jobs))
