@@ -4,8 +4,10 @@ import ast
 import copy
 import functools
 import json
+import os
 import re
 import struct
+import subprocess
 import sys
 from pathlib import Path
 
@@ -487,3 +489,22 @@ def test_shape_of_an_ome_zarr(tmp_path, version):
 )
 def test_missing_numbers(names, missing):
     assert headers.missing_numbers(names) == missing
+
+
+def test_the_order_of_keys_is_the_files_whatever_the_hash_seed():
+    """Rules make params of mappings: an order that changes from run to run would rerun jobs."""
+    code = (
+        "import json, configuration, sys, yaml; "
+        "presets = configuration.load_presets('config/presets.yaml'); "
+        "print(json.dumps(configuration.resolve(yaml.safe_load(open('config.yaml')), presets)))"
+    )
+    texts = set()
+    for seed in "0123":
+        environment = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(REPO / "workflow/rules")}
+        texts.add(
+            subprocess.run(
+                [sys.executable, "-c", code], cwd=REPO, env=environment, capture_output=True, text=True, check=True
+            ).stdout
+        )
+    assert len(texts) == 1
+    assert '"labels": {"reference": "subject2_truth", "annotator_1"' in texts.pop()

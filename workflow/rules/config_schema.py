@@ -76,7 +76,7 @@ def fill(value, schema):
                 filled[key] = fill(value[key], sub)
             elif "default" in sub or key in schema.get("required", ()) or sub["type"] == "object":
                 filled[key] = _default(sub)
-        for key in set(value) - set(schema.get("properties", {})):
+        for key in [key for key in value if key not in schema.get("properties", {})]:  # in the file's order
             sub = _schema_of_other(key, schema)
             if isinstance(sub, dict):
                 filled[key] = fill(value[key], sub)
