@@ -12,7 +12,12 @@ install requirements.txt
 case "${1:-}" in
   check)
     shift
-    snakemake --dry-run --quiet all "$@" && echo "densecell: the configuration and its input files are fine."
+    if output=$(snakemake --dry-run "$@" 2>&1); then
+      echo "densecell: the configuration and its input files are fine; ./run.sh plan shows what would run."
+    else
+      printf '%s\n' "$output" >&2
+      exit 1
+    fi
     exit ;;
   plan)
     shift

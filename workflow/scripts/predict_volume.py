@@ -78,6 +78,8 @@ def main(argv=None):
     arguments.setting("precision", "float32, bfloat16 or auto", str, "auto")
     args = arguments.parse(argv)
 
+    if args.keep_members and args.member_labels:
+        raise ValueError("--keep-members and --member-labels name the same outputs; give one of them.")
     torch.set_num_threads(args.threads)
     classes = Classes.from_records(args.classes)
     computation = Computation(args.device, args.precision)
@@ -126,9 +128,7 @@ def main(argv=None):
             }
         depth = prediction.tile_shapes(members, image.shape, options["window"])[0][0]
         sink = prediction.StoreSink(depth, ensembles, singles, probabilities)
-        tiling = prediction.make_tiling(members, image.shape, options["stitch"], options["halo"], options["window"])
-        total = sum(int(np.prod([b.stop - b.start for b in tiling.box(i)])) for layer in tiling.layers() for i in layer)
-        progress = Progress(total, "voxels")
+        progress = Progress(int(np.prod(image.shape)), "voxels")
         scale = (lambda block: normalize(block, intensity)) if intensity else None
         prediction.predict(members, image, computation, sink, normalize=scale, progress=progress.step, **options)
 

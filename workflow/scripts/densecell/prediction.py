@@ -81,7 +81,8 @@ def predict(
 
     array: (Z, Y, X) numpy array or io.Volume; normalize: applied to what is read. sink(box, owned, probabilities) is
     called for each tile with its three slices, the mask of voxels it owns and the list of the members' probabilities
-    (n_classes, z, y, x); sink.flush(stop, done) when all slices below `stop` are final. progress(voxels): per tile.
+    (n_classes, z, y, x); sink.flush(stop, done) when all slices below `stop` are final. progress(voxels): how many voxels a tile
+    has settled; over all tiles they add up to the box.
     """
     tile, inputs, outputs = tile_shapes(members, array.shape, window)
     tiling = make_tiling(members, array.shape, stitch, halo, window)
@@ -96,9 +97,10 @@ def predict(
                 tile_probabilities(m, read, computation, corner, tile, i, o)[(slice(None), *inside)]
                 for m, i, o in zip(members, inputs, outputs)
             ]
-            sink(box, tiling.owned(index), probabilities)
+            owned = tiling.owned(index)
+            sink(box, owned, probabilities)
             if progress:
-                progress(int(np.prod([b.stop - b.start for b in box])))
+                progress(int(owned.sum()))
         # the next layer begins at the next corner: what lies before it is final
         sink.flush(corners[layer + 1] if layer + 1 < len(corners) else array.shape[0], done=layer + 1 == len(corners))
 

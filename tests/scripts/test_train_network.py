@@ -1,0 +1,75 @@
+"""train_network.py: what it writes and how it remembers; the learning itself is tested in the library's tests."""
+
+import json
+
+import numpy as np
+import pytest
+import yaml
+from workflow_runs import REPO
+
+import train_network
+from densecell import checkpoints, io
+
+CLASSES = [{"name": "resin", "group": "background"}, {"name": "cell", "group": "cell"}]
+RECORD = {"params": {}, "code": "", "parents": {}}
+PRESETS = yaml.safe_load((REPO / "config/presets.yaml").read_text())["presets"]
+TRAINING = {**PRESETS[1]["training"], "steps": 4, "evaluate_every_steps": 2, "warmup_steps": 1, "precision": "float32"}
+SETTINGS = {"network": "hybrid_2d3d_333", "options": {"base_width": 4}, "window": [3, 24, 24], "spacing": [2, 8, 8], "training": TRAINING}  # fmt: skip
+
+
+def region(folder, name, shape=(4, 32, 30), labels_shape=None):
+    image = np.random.default_rng(len(name)).standard_normal(shape).astype(np.float32)
+    attributes = {"inner": [[0, n] for n in shape], "normalization": {"method": "zscore", "mean": 1.0, "std": 2.0}}
+    labels = (image > 0).astype(np.uint8)[tuple(slice(n) for n in labels_shape or shape)]
+    io.write_volume(folder / f"{name}_image", image, (50, 10, 10), record=RECORD, attributes=attributes)
+    io.write_volume(folder / f"{name}_labels", labels, (50, 10, 10), record=RECORD)
+    io.write_volume(folder / f"{name}_weights", np.ones(labels.shape, np.float32), (50, 10, 10), record=RECORD)
+
+
+def run(folder, out, seed=1, settings=SETTINGS):
+    given = {f"--train-{kind}": folder / f"train_{kind}" for kind in ("labels", "weights")}
+    given |= {"--train-images": folder / "train_image"}
+    given |= {"--eval-images": folder / "eval_image", "--eval-labels": folder / "eval_labels"}
+    given |= {"--experiment": "h", "--seed": seed, "--settings": json.dumps(settings), "--classes": json.dumps(CLASSES)}
+    given |= {"--best": out / "best.safetensors", "--last": out / "last.safetensors", "--history": out / "history.csv"}
+    train_network.main([str(x) for pair in given.items() for x in pair])
+
+
+def test_checkpoints_and_history_of_a_run_and_a_run_repeated(tmp_path):
+    region(tmp_path, "train")
+    region(tmp_path, "eval")
+    for out, seed in (("a", 1), ("b", 1), ("c", 2)):
+        run(tmp_path, tmp_path / out, seed)
+    history = io.read_table(tmp_path / "a/history.csv")
+    assert sorted(history["step"].unique()) == [2, 4]
+    assert set(history["measure"]) == {"learning_rate", "training_loss", "eval_miou", "eval_iou"}
+    spec = checkpoints.read_specification(tmp_path / "a/best.safetensors")
+    scores = history[history["measure"] == "eval_miou"].set_index("step")["value"]
+    assert spec["eval_miou"] == scores.max() == scores[spec["step"]]
+    assert spec["classes"] == ["resin", "cell"]
+    assert spec["normalization"] == [{"method": "zscore", "mean": 1.0, "std": 2.0}]
+    assert spec["seeds"]["weights"] != spec["seeds"]["data"]
+    a, b, c = ((tmp_path / out / "last.safetensors").read_bytes() for out in "abc")
+    assert a == b
+    assert a != c
+
+
+def test_weight_and_data_seeds_can_be_set_apart(tmp_path):
+    region(tmp_path, "train")
+    region(tmp_path, "eval")
+    for out, weights, data in (("a", 5, 6), ("b", 5, 7)):
+        run(tmp_path, tmp_path / out, settings={**SETTINGS, "weight_seed": weights, "data_seed": data})
+        assert checkpoints.read_specification(tmp_path / out / "last.safetensors")["seeds"] == {
+            "seed": 1,
+            "weights": weights,
+            "data": data,
+        }
+    a, b = ((tmp_path / out / "last.safetensors").read_bytes() for out in "ab")
+    assert a != b
+
+
+def test_labels_of_another_shape_are_refused(tmp_path):
+    region(tmp_path, "train", labels_shape=(4, 32, 28))
+    region(tmp_path, "eval")
+    with pytest.raises(ValueError, match=r"train_labels: its shape \(4, 32, 28\) is not the region's \(4, 32, 30\)"):
+        run(tmp_path, tmp_path / "a")
