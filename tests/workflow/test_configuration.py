@@ -256,7 +256,6 @@ MISTAKES = [
     ("ensembles[0].experiments[0]", "hybird", "ensembles[0].experiments[0]", "Did you mean 'hybrid'?"),
     ("ensembles[0].top_k", [1, 4], "ensembles[0].top_k", "at most 3"),
     ("prediction.full_volumes[0].ensemble", "hybri", "prediction.full_volumes[0].ensemble", "'hybrid'?"),
-    ("labels[0].annotated_classes", ["nucleus"], "labels[0].annotated_classes[0]", "a name in classes"),
     # classes
     ("classes[0].group", "organelle", "classes", "no class of group background"),
     ("figures.colors.cell", ..., "figures.colors.cell", "no color"),

@@ -98,8 +98,6 @@ def check_classes(config):
                 f"experiments[{i}].targets", ", ".join(experiment["targets"]), "null, or all classes in order", hint
             )
     for i, labels in enumerate(config["labels"]):
-        for j, name in enumerate(labels["annotated_classes"] or ()):
-            yield from unknown_name(join("labels", i, "annotated_classes", j), name, "classes", names)
         yield from _check_values(f"labels[{i}].values", labels["values"] or (), names)
 
 
