@@ -8,7 +8,7 @@ from densecell.losses import LOSSES, cross_entropy, get_loss
 
 
 def three_voxels():
-    """Three voxels with labels 0, 1, 6 (worked example of the method's specification)."""
+    """Three voxels with labels 0, 1, 6 (a worked example)."""
     logits_3d = torch.tensor([[2, 0, 0, 1, 0, 0, 0], [0, 3, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0.5, 0, 1]])
     logits_2d = torch.tensor([[1.0, 0, 0, 0, 0, 0, 0], [0, 1, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 2]])
     outputs = tuple(x.T.reshape(1, 7, 1, 1, 3) for x in (logits_3d, logits_2d))
