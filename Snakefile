@@ -9,13 +9,19 @@ configfile: "config.yaml"
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/datasets.smk"
 include: "workflow/rules/preprocessing.smk"
 include: "workflow/rules/training.smk"
 include: "workflow/rules/ensembling.smk"
 include: "workflow/rules/prediction.smk"
 include: "workflow/rules/evaluation.smk"
 include: "workflow/rules/analysis.smk"
+include: "workflow/rules/comparison.smk"
+include: "workflow/rules/foreground.smk"
+include: "workflow/rules/postprocessing.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/renderings.smk"
+include: "workflow/rules/paper.smk"
 
 
 report: "workflow/report/workflow.rst"

@@ -1,0 +1,1 @@
+"""Removal of small regions: what it does to every measure."""

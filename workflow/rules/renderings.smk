@@ -1,0 +1,1 @@
+"""Surfaces and videos: optional targets `renderings` and `videos`."""
