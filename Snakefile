@@ -32,4 +32,9 @@ rule all:
     input:
         TABLES,
         FULL_VOLUMES,
+        COMPARISON_TABLES,
+        COMPARISON_FIGURES,
+        FOREGROUND_OUTPUTS,
+        SMALL_REGION_OUTPUTS,
+        ANNOTATOR_OUTPUTS,
         FIGURES,

@@ -5,6 +5,9 @@
 #   ./run.sh check [arguments]          check the configuration and the input files, run nothing
 #   ./run.sh plan [arguments]           show what would run, and why
 #   ./run.sh verify [arguments]         compare every result with the hash written beside it
+#   ./run.sh paper_figures              every table, figure and video of the paper, small, on the phantom
+#                                       (config/phantom_paper.yaml; another one with --configfile)
+#   ./run.sh download NAME [FOLDER]     fetch a public data set into data/NAME (docs/datasets.md)
 set -eu
 cd "$(dirname "$0")"
 . workflow/install.sh
@@ -22,6 +25,14 @@ case "${1:-}" in
   plan)
     shift
     exec snakemake --dry-run "$@" ;;
+  download)
+    shift
+    exec python workflow/scripts/download_dataset.py --dataset "${1:-}" --output "${2:-data/${1:-}}" ;;
+  paper_figures)
+    case " $* " in
+      *" --configfile"*) ;;
+      *) set -- "$@" --configfile config/phantom_paper.yaml ;;
+    esac ;;
 esac
 where=$(mktemp)
 trap 'rm -f "$where"' EXIT

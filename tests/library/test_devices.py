@@ -66,6 +66,18 @@ def test_computation_runs_in_its_precision_and_keeps_float32_weights(precision, 
     assert network.weight.is_contiguous(memory_format=computation.memory_format)
 
 
+@pytest.mark.parametrize("channels_last", [True, False])
+def test_kernels_of_pictures_and_of_volumes_share_a_network(channels_last):
+    """`Module.to(memory_format=channels_last_3d)` raises at the first 2D kernel."""
+    network = nn.ModuleList([nn.Conv2d(2, 4, 3), nn.Conv3d(2, 4, 3), nn.Linear(2, 4), nn.BatchNorm2d(4)])
+    placed = devices.Computation("cpu", "float32", channels_last).place(network)
+    assert placed is network
+    for kernel, last in ((network[0].weight, torch.channels_last), (network[1].weight, torch.channels_last_3d)):
+        assert kernel.is_contiguous(memory_format=last) == channels_last
+        assert kernel.is_contiguous() != channels_last
+        assert kernel.is_leaf and kernel.requires_grad
+
+
 def test_a_computation_says_what_it_is():
     threads = torch.get_num_threads()
     assert str(devices.Computation("cpu", "float32", False)) == f"cpu, float32, contiguous, {threads} threads"

@@ -83,6 +83,45 @@ def test_one_pass_streams_every_prefix_every_member_and_probabilities(tmp_path):
     assert np.abs(read["p1"] / 255 - np.mean(probability, axis=0)).max() < 0.51 / 255
 
 
+def test_sets_of_members_are_averaged_like_any_ensemble(tmp_path):
+    image = noise(9, 16, 16)
+    levels = (0.0, 0.5, -0.5)
+    members = [prediction.Member(Threshold(level), (5, 12, 12)) for level in levels]
+    with io.new_volume(tmp_path / "set", image.shape, np.uint8, (1, 1, 1)) as store:
+        prediction.predict(members, image, CPU, prediction.StoreSink(5, {}, subsets=[((1, 2), store)]))
+    probability = [1 / (1 + np.exp(-4 * (image - level))) for level in levels[1:]]
+    assert np.array_equal(io.zarr.open_group(tmp_path / "set", mode="r")["0"][:], np.mean(probability, axis=0) > 0.5)
+
+
+class Deep(Threshold):
+    """Takes depths that are multiples of four; with `shrink`, loses that many slices on each side."""
+
+    def __init__(self, level, shrink=0):
+        super().__init__(level)
+        self.shrink = shrink
+
+    def output_shape(self, shape):
+        if shape[0] % 4 or shape[0] <= 2 * self.shrink:
+            raise ValueError("multiples of four")
+        return (shape[0] - 2 * self.shrink, *shape[1:])
+
+    def forward(self, x):
+        return super().forward(x[:, :, self.shrink : x.shape[2] - self.shrink])
+
+
+@pytest.mark.parametrize("depth", [1, 3, 8, 11])
+@pytest.mark.parametrize("shrink", [0, 2])
+def test_networks_that_need_more_slices_than_there_are_see_mirrored_ones(depth, shrink):
+    image = noise(depth, 20, 20)
+    members = [prediction.Member(Deep(0.1, shrink), (8, 16, 16)), prediction.Member(Threshold(0.1), (5, 16, 16))]
+    sink = prediction.ArraySink(image.shape)
+    prediction.predict(members, image, CPU, sink)
+    assert np.array_equal(sink.labels, image > 0.1)
+    probabilities = prediction.ProbabilitySink(2, image.shape)
+    prediction.predict(members[:1], image, CPU, probabilities)
+    assert np.allclose(probabilities.probabilities.sum(axis=0), 1, atol=1e-6)
+
+
 def test_streaming_equals_memory_for_a_real_network_and_the_deepest_tile_wins(tmp_path):
     torch.manual_seed(0)
     network = build_network("hybrid_2d3d_333", n_classes=3, base_width=4).eval()

@@ -29,12 +29,12 @@ def results(tmp_path):
     return tmp_path
 
 
-def build(results, experiments, k, classes=CLASSES):
+def build(results, experiments, k, classes=CLASSES, also=()):
     paths = [str(p) for e in experiments for p in sorted((results / "models" / e).rglob("*.safetensors"))]
     output = results / "ensembles" / "mine" / f"top{k}.json"
     arguments = ["--ranking", str(results / "ranking.csv"), "--checkpoints", *paths, "--name", "mine"]
     arguments += ["--experiments", json.dumps(experiments), "--top-k", str(k), "--classes", json.dumps(classes)]
-    build_ensemble.main([*arguments, "--output", str(output)])
+    build_ensemble.main([*arguments, "--also", json.dumps(also), "--output", str(output)])
     return output, files.read_json(output)
 
 
@@ -56,3 +56,10 @@ def test_refuses_more_members_than_networks_and_other_classes(results):
         build(results, ["a"], 3)
     with pytest.raises(ValueError, match="trained for the classes background, cell, the configuration has tissue"):
         build(results, ["a"], 1, [{"name": "tissue", "group": "cell"}])
+
+
+def test_named_networks_are_listed_whatever_their_rank_in_ranking_order(results):
+    _, members = build(results, ["a"], 1, also=[["a", 1]])
+    assert [(m["experiment"], m["seed"]) for m in members["members"]] == [("a", 2), ("a", 1)]
+    _, members = build(results, ["a"], 1, also=[["a", 2]])
+    assert [(m["experiment"], m["seed"]) for m in members["members"]] == [("a", 2)]

@@ -8,7 +8,7 @@ import yaml
 from workflow_runs import REPO
 
 import train_network
-from densecell import checkpoints, io
+from densecell import checkpoints, files, io
 
 CLASSES = [{"name": "resin", "group": "background"}, {"name": "cell", "group": "cell"}]
 RECORD = {"params": {}, "code": "", "parents": {}}
@@ -26,12 +26,13 @@ def region(folder, name, shape=(4, 32, 30), labels_shape=None):
     io.write_volume(folder / f"{name}_weights", np.ones(labels.shape, np.float32), (50, 10, 10), record=RECORD)
 
 
-def run(folder, out, seed=1, settings=SETTINGS):
+def run(folder, out, seed=1, settings=SETTINGS, more=None):
     given = {f"--train-{kind}": folder / f"train_{kind}" for kind in ("labels", "weights")}
     given |= {"--train-images": folder / "train_image"}
     given |= {"--eval-images": folder / "eval_image", "--eval-labels": folder / "eval_labels"}
     given |= {"--experiment": "h", "--seed": seed, "--settings": json.dumps(settings), "--classes": json.dumps(CLASSES)}
     given |= {"--best": out / "best.safetensors", "--last": out / "last.safetensors", "--history": out / "history.csv"}
+    given |= more or {}
     train_network.main([str(x) for pair in given.items() for x in pair])
 
 
@@ -73,3 +74,44 @@ def test_labels_of_another_shape_are_refused(tmp_path):
     region(tmp_path, "eval")
     with pytest.raises(ValueError, match=r"train_labels: its shape \(4, 32, 28\) is not the region's \(4, 32, 30\)"):
         run(tmp_path, tmp_path / "a")
+
+
+def test_snapshots_show_one_slice_every_so_many_steps_and_change_nothing_else(tmp_path):
+    region(tmp_path, "train")
+    region(tmp_path, "eval")
+    run(tmp_path, tmp_path / "plain")
+    options = {"region": "eval", "slice": 3, "every_steps": 2}
+    run(tmp_path, tmp_path / "filmed", more={
+        "--snapshot-image": tmp_path / "eval_image", "--snapshot": json.dumps(options), "--snapshots": tmp_path / "filmed",
+        "--restart": tmp_path / "restart.pt",
+    })  # fmt: skip
+    plain, filmed = (files.hash_file(tmp_path / name / "last.safetensors") for name in ("plain", "filmed"))
+    assert plain == filmed
+    steps = files.read_json(tmp_path / "filmed" / "steps.json")
+    assert steps["steps"] == [0, 2, 4] and steps["slice"] == 3
+    frames = [io.open_volume(tmp_path / "filmed" / f"{c['name']}.ome.zarr")[:].astype(int) for c in CLASSES]
+    assert frames[0].shape == (3, 32, 30)
+    assert np.abs(sum(frames) - 255).max() <= 1  # probabilities add up to one
+    assert (frames[0][0] != frames[0][2]).any()  # it learned something
+    assert not (tmp_path / "restart.pt.frames").exists()
+
+
+def test_the_tile_of_evaluation_and_prediction_can_differ_from_the_window(tmp_path):
+    region(tmp_path, "train")
+    region(tmp_path, "eval")
+    run(tmp_path, tmp_path / "out", settings={**SETTINGS, "tile": [4, 32, 32]})
+    assert checkpoints.read_specification(tmp_path / "out" / "best.safetensors")["tile"] == [4, 32, 32]
+
+
+@pytest.mark.parametrize("network", ["deeplab_drn", "deeplab_resnet101"])
+def test_networks_with_batch_statistics_train_and_their_checkpoints_load(tmp_path, network):
+    region(tmp_path, "train")
+    region(tmp_path, "eval")
+    settings = {**SETTINGS, "network": network, "window": [2, 24, 24], "training": {**TRAINING, "batch_size": 2}}
+    for out in "ab":
+        run(tmp_path, tmp_path / out, settings=settings)
+    a, b = ((tmp_path / out / "last.safetensors").read_bytes() for out in "ab")
+    assert a == b
+    restored, _ = checkpoints.load_network(tmp_path / "a/last.safetensors", ["resin", "cell"])
+    counts = {int(v) for k, v in restored.state_dict().items() if k.endswith("num_batches_tracked")}
+    assert counts == {4}

@@ -246,7 +246,7 @@ MISTAKES = [
     ("classes[1].name", "all", "classes[1].name", "other than"),
     ("labels[0].volume", "subjct1", "labels[0].volume", "Did you mean 'subject1'?"),
     ("regions[0].labels.reference", "subject1_thruth", "regions[0].labels.reference", "'subject1_truth'?"),
-    ("experiments[0].network", "hybrid_2d3d", "experiments[0].network", "Did you mean 'hybrid_2d3d_333'?"),
+    ("experiments[0].network", "hybrid_2d3d_33", "experiments[0].network", "Did you mean 'hybrid_2d3d_333'?"),
     ("experiments[0].preset", "robst", "experiments[0].preset", "Did you mean 'robust'?"),
     ("experiments[0].weight_map", "papr", "experiments[0].weight_map", "Did you mean 'paper'?"),
     ("experiments[0].options.base_width", 9, "experiments[0].options.base_width", "an even number"),
@@ -320,6 +320,19 @@ def test_a_mistake_causes_no_others(config):
         broken = copy.deepcopy(config)
         edit(broken, path, value)
         assert [f.path for f in configuration.check(broken, PRESETS)] == [path]
+
+
+@pytest.mark.parametrize("network", network_sizes.BATCH_STATISTICS)
+def test_batch_statistics_need_two_slices(config, network):
+    edit(config, "experiments[1].network", network)
+    edit(config, "experiments[1].options.norm", "batch")
+    edit(config, "experiments[1].window", [1, 160, 160])
+    (finding,) = configuration.check(config, PRESETS)
+    assert finding.path == "experiments[1].training.batch_size" and "2 or more" in finding.expected
+    for path, value in (("training.batch_size", 2), ("window", [2, 160, 160]), ("options.norm", "instance")):
+        mended = copy.deepcopy(config)
+        edit(mended, f"experiments[1].{path}", value)
+        assert configuration.check(mended, PRESETS) == []
 
 
 def test_five_mistakes_are_told_together(config):

@@ -12,7 +12,7 @@ rule compute_volume_fractions:
     conda:
         "../../envs/imaging.yaml"
     params:
-        predictions=lambda w: " ".join(predictor_volumes(w)),
+        predictions=lambda w: " ".join(volumes_of(w, predictor_names(w))),
         predictors=lambda w: as_json(predictor_names(w)),
         key_columns=table_keys,
         settings=select(config["analysis"]["volume_fractions"], "margins_nm"),
@@ -71,3 +71,65 @@ rule gather_volume_fractions:
 
 
 TABLES = [f"{R}/tables/{name}.csv" for name in ("ranking", "metrics", "confusion", "volume_fractions")]
+
+
+# regions that two or more label sources cover: people and networks are compared there
+SHARED_REGIONS = [name for name in regions_of("compare") if len(references_of(name)) > 1]
+
+
+rule compare_annotators:
+    input:
+        metrics=f"{R}/tables/metrics.csv",
+        chosen=[f"{R}/ensembles/{name}/chosen.json" for name in ENSEMBLES],
+    output:
+        f"{R}/tables/annotator_agreement.csv",
+    log:
+        f"{R}/logs/compare_annotators.log",
+    conda:
+        "../../envs/imaging.yaml"
+    params:
+        code=code("compare_annotators"),
+    message:
+        "Comparing people with each other and with networks"
+    shell:
+        "python {SCRIPTS}/compare_annotators.py --metrics {input.metrics:q} --chosen {input.chosen:q} --output {output:q} "
+        "--code-hash {params.code} 2>&1 | tee {log:q}"
+
+
+rule plot_annotators:
+    input:
+        agreement=f"{R}/tables/annotator_agreement.csv",
+        confusion=f"{R}/tables/confusion.csv",
+        fractions=f"{R}/tables/volume_fractions.csv",
+        chosen=[f"{R}/ensembles/{name}/chosen.json" for name in ENSEMBLES],
+    output:
+        agreement=report(
+            f"{R}/figures/annotators_{{region}}.png", caption="../report/annotators.rst", category="5 Evaluation"
+        ),
+        confusion=report(
+            f"{R}/figures/annotator_confusion_{{region}}.png",
+            caption="../report/annotator_confusion.rst",
+            category="5 Evaluation",
+        ),
+    log:
+        f"{R}/logs/plot_annotators/{{region}}.log",
+    conda:
+        "../../envs/report.yaml"
+    params:
+        margin_nm=config["analysis"]["volume_fractions"]["margin_nm"],
+        classes=CLASSES,
+        dpi=config["figures"]["dpi"],
+        code=code("plot_annotators"),
+    message:
+        "Drawing people and networks in {wildcards.region}"
+    shell:
+        "python {SCRIPTS}/plot_annotators.py --agreement {input.agreement:q} --confusion {input.confusion:q} "
+        "--fractions {input.fractions:q} --chosen {input.chosen:q} --region {wildcards.region} "
+        "--margin-nm {params.margin_nm} --classes {params.classes:q} --dpi {params.dpi} --output {output.agreement:q} "
+        "--confusion-output {output.confusion:q} --code-hash {params.code} 2>&1 | tee {log:q}"
+
+
+ANNOTATOR_OUTPUTS = [f"{R}/tables/annotator_agreement.csv"] if SHARED_REGIONS else []
+ANNOTATOR_OUTPUTS += [
+    f"{R}/figures/{kind}_{region}.png" for region in SHARED_REGIONS for kind in ("annotators", "annotator_confusion")
+]

@@ -2,10 +2,13 @@
 
 import glob
 import json
+import math
 import os
+import random
 import sys
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 
 ROOT = workflow.basedir
 SCRIPTS = os.path.join(ROOT, "workflow", "scripts")
@@ -13,7 +16,9 @@ sys.path.insert(0, os.path.join(ROOT, "workflow", "rules"))
 
 import code_hash
 import configuration
+import plan
 
+requested = config
 try:
     config = configuration.prepare(
         config, os.path.join(ROOT, "config", "presets.yaml"), os.path.join(ROOT, "workflow", "schemas")
@@ -39,6 +44,14 @@ ANNOTATION = "annotation"  # the experiment column of annotators, who are compar
 
 # a GPU job locally holds the one gpu the default profile grants; without a GPU, jobs only share the cores
 GPUS = int(config["device"] == "cuda" or (config["device"] == "auto" and os.path.exists("/dev/nvidia0")))
+
+if plan.is_shown(workflow):
+    logger.info(plan.report(config, requested, bool(GPUS)))
+
+
+onstart:
+    if workflow.is_main_process:
+        logger.info(plan.line(config))
 
 
 wildcard_constraints:
@@ -103,11 +116,29 @@ def networks_of(ensemble):
     return sorted({EXPERIMENTS[e]["network"] for e in ENSEMBLES[ensemble]["experiments"]})
 
 
+def singles_of(ensemble):
+    """(experiment, seed) of the networks of an ensemble that are predicted singly: the first `n_singles` seeds."""
+    members = members_of(ensemble)[: ENSEMBLES[ensemble]["n_singles"]]
+    return members if len(ENSEMBLES[ensemble]["experiments"]) == 1 else []
+
+
+def random_sets(ensemble, region):
+    """{"random<k>_<draw>": its members}: different sets of the single networks, to compare the ranked top-k with."""
+    singles, sets = singles_of(ensemble), {}
+    for k in ENSEMBLES[ensemble]["top_k"] if REGIONS[region]["role"] in ("eval", "test") else ():
+        if 1 < k < len(singles):
+            drawn, generator = [], random.Random(k)
+            while len(drawn) < min(ENSEMBLES[ensemble]["random_draws"], math.comb(len(singles), k)):
+                chosen = sorted(generator.sample(range(len(singles)), k))
+                if chosen not in drawn:
+                    drawn.append(chosen)
+            sets |= {f"random{k}_{i}": [singles[j] for j in chosen] for i, chosen in enumerate(drawn, 1)}
+    return sets
+
+
 def predictors(ensemble):
-    """Predictors of an ensemble's tables: each seed (where one experiment forms it) and each top-k."""
-    experiments = ENSEMBLES[ensemble]["experiments"]
-    seeds = [f"seed{s}" for s in EXPERIMENTS[experiments[0]]["seeds"]] if len(experiments) == 1 else []
-    return seeds + [f"top{k}" for k in ENSEMBLES[ensemble]["top_k"]]
+    """Predictors of an ensemble's tables: single seeds (where one experiment forms it) and each top-k."""
+    return [f"seed{seed}" for _, seed in singles_of(ensemble)] + [f"top{k}" for k in ENSEMBLES[ensemble]["top_k"]]
 
 
 def all_runs():

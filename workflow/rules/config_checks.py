@@ -5,7 +5,7 @@ yields findings.
 """
 
 from config_schema import Finding, did_you_mean, join, show
-from network_sizes import NETWORK_SIZES, nearest_sides, output_size
+from network_sizes import BATCH_STATISTICS, EVEN_BASE_WIDTH, NETWORK_SIZES, nearest_sides, nearest_windows, output_size
 
 NAMED = ("classes", "phantom", "volumes", "labels", "regions", "weight_maps", "experiments", "ensembles")
 RESERVED_CLASSES = ("unlabelled", "all", "organelles")  # words that tables and labels use for something else
@@ -134,8 +134,8 @@ def check_options(config, known):
                     did_you_mean(key, known),
                 )
         base_width = experiment["options"].get("base_width")
-        if experiment["network"] == "hybrid_2d3d_333" and base_width and base_width % 2:
-            hint = f"Use {base_width + 1}: half of it is the width of the 3 x 3 x 3 convolutions."
+        if experiment["network"] in EVEN_BASE_WIDTH and base_width and base_width % 2:
+            hint = f"Use {base_width + 1}: some convolutions are half as wide."
             yield Finding(f"{where}.options.base_width", show(base_width), "an even number", hint)
         if training["steps"] is None and training["epochs"] is None:
             yield Finding(f"{where}.training", "neither steps nor epochs", "a length of the training", "Give steps.")
@@ -155,13 +155,24 @@ def check_networks(config):
         if network not in NETWORK_SIZES:
             yield from unknown_name(f"{where}.network", network, "the table of networks", list(NETWORK_SIZES))
             continue
-        sizes = {f"{where}.window": experiment["window"], "prediction.tile": config["prediction"]["tile"]}
+        window, batch_size = experiment["window"], experiment["training"]["batch_size"]
+        batched = network in BATCH_STATISTICS and options.get("norm", "batch") == "batch"
+        if batched and window and batch_size and window[0] * batch_size < 2:
+            expected = f"2 or more: {network} normalizes by the statistics of the batch's slices"
+            yield Finding(f"{where}.training.batch_size", show(batch_size), expected, "Use 4, the paper's.")
+        sizes = {
+            f"{where}.window": window,
+            f"{where}.tile": experiment["tile"],
+            "prediction.tile": config["prediction"]["tile"],
+        }
         for path, size in sizes.items():
             if size and output_size(network, size, options) is None:
-                bad = next(side for side in size[1:] if NETWORK_SIZES[network](side, options) is None)
-                nearest = " or ".join(map(str, nearest_sides(network, bad, options)))
-                expected = f"sides in y and x that {network} can take; nearest to {bad}: {nearest}"
-                yield Finding(path, show(size), expected, f"Use {nearest} in place of {bad}.")
+                takes = NETWORK_SIZES[network]
+                axis = next(axis for axis, side in enumerate(size) if takes(axis, side, options) is None)
+                nearest = " or ".join(map(str, nearest_sides(network, size[axis], options, axis)))
+                expected = f"a size in {'zyx'[axis]} that {network} can take; nearest to {size[axis]}: {nearest}"
+                windows = " or ".join(map(show, nearest_windows(network, size, options)))
+                yield Finding(path, show(size), expected, f"Use {windows}.")
 
 
 def check_ensembles(config):
@@ -176,6 +187,13 @@ def check_ensembles(config):
                 show(ensemble["top_k"]),
                 f"at most {runs}, the number of seeds of its experiments",
                 "Remove the larger k, or add seeds.",
+            )
+        if members and all(e["seeds"] for e in members) and (ensemble["n_singles"] or 0) > runs:
+            yield Finding(
+                f"ensembles[{i}].n_singles",
+                show(ensemble["n_singles"]),
+                f"at most {runs}, the number of seeds of its experiments",
+                "Use fewer, or null for all.",
             )
         if any(e["targets"] != members[0]["targets"] for e in members):
             yield Finding(

@@ -153,12 +153,14 @@ def _type_hint(value, schema):
             float(value)
         except ValueError:
             return "Write a number."
+        if "number" not in kinds and value.strip().isdigit():
+            return f"Write the number without quotes: {int(value)}."
         return f"Write the number without quotes and with a decimal point before any e: {float(value)!r}."
     if "string" in kinds and isinstance(value, bool):
         return "Unquoted yes, no, on and off mean true and false: put the text in quotes."
     if "pattern" in schema and "#" in schema["pattern"]:
         return 'Write the color in quotes, for example "#ff0000"; without quotes, # starts a comment.'
-    if "array" in kinds and not isinstance(value, list):
+    if "array" in kinds and not isinstance(value, list) and not ("integer" in kinds and isinstance(value, int)):
         items = schema["items"]["type"]
         return "Start each record with a dash." if items == "object" else "Write it in brackets: [first, second, ...]."
     if value is None and "null" not in kinds:
@@ -208,6 +210,8 @@ def describe(schema):
         return f"a list of records{nullable}"
     if "array" in kinds:
         text = "text, or a list of text" if "string" in kinds else _describe_list(schema)
+        if "integer" in kinds:
+            text = f"a whole number{', ' + bounds(schema) if bounds(schema) else ''}; or {text}"
         return text + unit + nullable
     kind = next(k for k in kinds if k != "null")
     if kind in ("integer", "number"):
@@ -260,7 +264,7 @@ def table(schema, path=""):
         kinds = [sub["type"]] if isinstance(sub["type"], str) else sub["type"]
         items = sub.get("items", {})
         limits = (
-            ", ".join(str(v).lower() if isinstance(v, bool) else v for v in sub["enum"])
+            ", ".join(str(v).lower() if isinstance(v, bool) else str(v) for v in sub["enum"])
             if "enum" in sub
             else bounds(sub)
         )
@@ -268,6 +272,7 @@ def table(schema, path=""):
             counts = (sub.get("minItems"), sub.get("maxItems"))
             number = f"{counts[0]} values" if counts[0] == counts[1] else f"{counts[0]} or more" if counts[0] else ""
             limits = ", ".join(filter(None, [number, f"each {bounds(items)}" if bounds(items) else ""]))
+            limits = f"{limits}; or {bounds(sub)}" if "integer" in kinds else limits
         kind = " or ".join("list" if k == "array" else "mapping" if k == "object" else k for k in kinds)
         leaf = "properties" not in sub and "additionalProperties" not in sub and items.get("type") != "object"
         default = show_default(sub["default"]) if "default" in sub else "required" if key in required else ""

@@ -10,9 +10,13 @@ from pathlib import Path
 
 import yaml
 
+import analysis_checks
 import config_checks
 import config_schema
 import data_checks
+import paper_config
+import rendering_checks
+import seeds
 from headers import natural_key  # noqa: F401 (for the rules)
 
 SCHEMA_DIR = Path(__file__).resolve().parent.parent / "schemas"
@@ -30,7 +34,8 @@ def load_presets(path):
 
 def resolve(config, presets, schema_dir=SCHEMA_DIR):
     """The configuration as the rules use it: experiments merged onto their presets, defaults filled in, and
-    {data_root} and {results_dir} replaced in paths. What the schema refuses becomes its default, or None."""
+    {data_root} and {results_dir} replaced in paths, seeds as lists, scaled. What the schema refuses becomes its
+    default, or None."""
     full, preset_schema = _schemas(schema_dir)
     config, presets = config_schema.with_text_keys(config), config_schema.with_text_keys(presets)
     by_name = {p["name"]: p for p in config_schema.fill(presets, preset_schema)["presets"]}
@@ -39,10 +44,11 @@ def resolve(config, presets, schema_dir=SCHEMA_DIR):
         experiments = [_merged(e, by_name.get(str(e.get("preset")))) if isinstance(e, dict) else e for e in experiments]
     resolved = config_schema.fill({**config, "experiments": experiments}, full)
     folders = {key: str(Path(resolved[key]).expanduser()) for key in ("data_root", "results_dir")}
-    for record in resolved["volumes"] + resolved["labels"]:
+    external = resolved["analysis"]["foreground"]["external"]
+    for record in resolved["volumes"] + resolved["labels"] + external:
         for key in {"path", "truth"} & set(record):
             record[key] = _substituted(record[key], folders)
-    return {**resolved, **folders}
+    return {**seeds.apply(resolved), **folders}
 
 
 def _schemas(schema_dir):
@@ -99,6 +105,9 @@ def check(config, presets, schema_dir=SCHEMA_DIR):
         data_checks.check_windows(resolved, shapes),
         config_checks.check_ensembles(resolved),
         config_checks.check_settings(resolved),
+        paper_config.check_paper(resolved),
+        analysis_checks.check_analysis(resolved, shapes),
+        rendering_checks.check_renderings(resolved, shapes),
     )
     first = {}
     for finding in found:

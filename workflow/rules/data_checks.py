@@ -25,7 +25,7 @@ def check_files(config, shapes):
                 name = path.removeprefix(phantom_folder).split("/")[0]
                 shape = yield from _check_phantom(where, record, name, by_name(config, "phantom"))
             else:
-                shape = yield from _check_source(where, record)
+                shape = yield from check_source(where, record)
             if declared and shape and list(declared) != list(shape):
                 expected = f"{show(list(shape))}, as in the files"
                 yield Finding(f"{where}.shape", show(declared), expected, "Correct shape, axes or path.")
@@ -49,8 +49,8 @@ def _check_phantom(where, record, name, phantoms):
     return phantom.get("shape")
 
 
-def _check_source(where, record):
-    """Findings about the files of a volume or label source; returns the stack's shape or None."""
+def check_source(where, record):
+    """Findings about the files of a volume, label source or external volume; returns the stack's shape or None."""
     path, files = record["path"], headers.input_files(record["path"])
     missing = [str(p) for p in files if not p.exists()] if files else [path]
     if missing:
@@ -68,6 +68,8 @@ def _check_source(where, record):
         hint = "Copy the missing slices, or set allow_gaps: true where they never existed."
         if where.startswith("labels"):
             hint = "Copy the missing slices, or make two label sources, the second with its origin."
+        elif not where.startswith("volumes"):
+            hint = "Copy the missing slices."
         yield Finding(f"{where}.path", f"{len(files)} slices, missing {listed}", "slices numbered without a gap", hint)
     try:
         return headers.stack_shape(files, record["axes"]) if record["axes"] else None
@@ -233,3 +235,8 @@ def check_windows(config, shapes):
                     f"an output no larger than train region '{region['name']}' ({', '.join(small)})",
                     "Make the window smaller or the region larger.",
                 )
+
+
+def region_shape(region, volume, shapes):
+    """(size in z, y, x) of a region in binned voxels, None where the files don't tell; a crop by the alignment is unknown."""
+    return [None if stop is None else stop - start for start, stop in _box(region, volume, shapes)]

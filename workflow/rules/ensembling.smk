@@ -45,6 +45,31 @@ rule build_ensemble:
         "--classes {params.classes:q} --output {output:q} --code-hash {params.code} 2>&1 | tee {log:q}"
 
 
+rule list_candidates:
+    input:
+        ranking=f"{R}/ensembles/{{ensemble}}/ranking.csv",
+        checkpoints=lambda w: checkpoints_of(w.ensemble),
+    output:
+        f"{R}/ensembles/{{ensemble}}/candidates.json",
+    log:
+        f"{R}/logs/list_candidates/{{ensemble}}.log",
+    conda:
+        "../../envs/torch.yaml"
+    params:
+        experiments=lambda w: as_json(ENSEMBLES[w.ensemble]["experiments"]),
+        largest=lambda w: max(ENSEMBLES[w.ensemble]["top_k"]),
+        singles=lambda w: as_json(singles_of(w.ensemble)),
+        classes=CLASSES,
+        code=code("build_ensemble"),
+    message:
+        "Listing the networks of {wildcards.ensemble} that are predicted"
+    shell:
+        "python {SCRIPTS}/build_ensemble.py --ranking {input.ranking:q} --checkpoints {input.checkpoints:q} "
+        "--name {wildcards.ensemble} --experiments {params.experiments:q} --top-k {params.largest} "
+        "--also {params.singles:q} --classes {params.classes:q} --output {output:q} "
+        "--code-hash {params.code} 2>&1 | tee {log:q}"
+
+
 rule choose_ensemble:
     input:
         metrics=f"{R}/ensembles/{{ensemble}}/eval_metrics.csv",

@@ -23,16 +23,22 @@ def predictor_names(wildcards):
     return predictors(wildcards.ensemble)
 
 
-def predictor_volumes(wildcards):
-    """The volumes to score, in the order of `predictor_names`."""
+def scored_names(wildcards):
+    """The predictors of a confusion table: random ensembles too."""
+    more = [] if wildcards.ensemble == ANNOTATION else list(random_sets(wildcards.ensemble, wildcards.region))
+    return predictor_names(wildcards) + more
+
+
+def volumes_of(wildcards, names):
+    """The label volumes of these predictors."""
     if wildcards.ensemble == ANNOTATION:
-        return [f"{R}/regions/{wildcards.region}/labels_{n}.ome.zarr" for n in predictor_names(wildcards)]
-    return [f"{R}/predictions/{wildcards.region}/{wildcards.ensemble}/{n}.ome.zarr" for n in predictor_names(wildcards)]
+        return [f"{R}/regions/{wildcards.region}/labels_{n}.ome.zarr" for n in names]
+    return [f"{R}/predictions/{wildcards.region}/{wildcards.ensemble}/{n}.ome.zarr" for n in names]
 
 
 def predictor_inputs(wildcards):
     if wildcards.ensemble == ANNOTATION:
-        return predictor_volumes(wildcards)
+        return volumes_of(wildcards, predictor_names(wildcards))
     return f"{R}/predictions/{wildcards.region}/{wildcards.ensemble}"
 
 
@@ -53,8 +59,8 @@ rule compute_confusion_matrix:
     conda:
         "../../envs/imaging.yaml"
     params:
-        predictions=lambda w: " ".join(predictor_volumes(w)),
-        predictors=lambda w: as_json(predictor_names(w)),
+        predictions=lambda w: " ".join(volumes_of(w, scored_names(w))),
+        predictors=lambda w: as_json(scored_names(w)),
         key_columns=table_keys,
         mask=lambda w: REGIONS[w.region]["mask"],
         classes=CLASSES,

@@ -1,23 +1,12 @@
 """Every ensemble over every scored region, and the chosen ones over whole volumes."""
 
 
-def largest(ensemble):
-    """The longest member list a region's prediction needs: all candidates, or the largest k of a mixed ensemble."""
-    n = len(members_of(ensemble))
-    return n if len(ENSEMBLES[ensemble]["experiments"]) == 1 else max(ENSEMBLES[ensemble]["top_k"])
-
-
-def member_names(ensemble):
-    return members_of(ensemble) if len(ENSEMBLES[ensemble]["experiments"]) == 1 else []
-
-
 def stores(folder, names):
     return " ".join(f"{folder}/{name}.ome.zarr" for name in names)
 
 
-def member_labels(ensemble, folder):
-    names = [f"seed{seed}" for _, seed in member_names(ensemble)]
-    return f"--member-labels {stores(folder, names)}" if names else ""
+def labels_option(option, folder, names):
+    return f"{option} {stores(folder, names)}" if names else ""
 
 
 HALO = ["halo"] if config["prediction"]["stitch"] == "halo" else []  # read only then
@@ -26,7 +15,7 @@ PREDICTION = select(config["prediction"], "stitch", "tile", *HALO)
 
 rule predict_region:
     input:
-        members=lambda w: f"{R}/ensembles/{w.ensemble}/top{largest(w.ensemble)}.json",
+        members=f"{R}/ensembles/{{ensemble}}/candidates.json",
         checkpoints=lambda w: checkpoints_of(w.ensemble),
         image=with_sidecar(f"{R}/regions/{{region}}/image.ome.zarr"),
     output:
@@ -43,8 +32,12 @@ rule predict_region:
     params:
         top_k=lambda w: as_json(ENSEMBLES[w.ensemble]["top_k"]),
         ensemble_labels=lambda w, output: stores(output[0], [f"top{k}" for k in ENSEMBLES[w.ensemble]["top_k"]]),
-        member_names=lambda w: as_json(member_names(w.ensemble)),
-        member_labels=lambda w, output: member_labels(w.ensemble, output[0]),
+        member_names=lambda w: as_json(singles_of(w.ensemble)),
+        member_labels=lambda w, output: labels_option(
+            "--member-labels", output[0], [f"seed{seed}" for _, seed in singles_of(w.ensemble)]
+        ),
+        sets=lambda w: as_json(list(random_sets(w.ensemble, w.region).values())),
+        set_labels=lambda w, output: labels_option("--set-labels", output[0], random_sets(w.ensemble, w.region)),
         settings=PREDICTION,
         classes=CLASSES,
         code=lambda w: code("predict_volume", *networks_of(w.ensemble)),
@@ -53,7 +46,8 @@ rule predict_region:
     shell:
         "python {SCRIPTS}/predict_volume.py --members {input.members:q} --checkpoints {input.checkpoints:q} "
         "--image {input.image[0]:q} --ensembles {params.top_k:q} --ensemble-labels {params.ensemble_labels} "
-        "--member-names {params.member_names:q} {params.member_labels} --settings {params.settings:q} "
+        "--member-names {params.member_names:q} {params.member_labels} "
+        "--sets {params.sets:q} {params.set_labels} --settings {params.settings:q} "
         "--classes {params.classes:q} --threads {threads} --device {config[device]} "
         "--code-hash {params.code} 2>&1 | tee {log:q}"
 

@@ -5,6 +5,7 @@ SETTINGS = (
     "network",
     "options",
     "window",
+    "tile",
     "spacing",
     "training",
     "targets",
@@ -54,6 +55,47 @@ rule train_network:
         "--experiment {wildcards.experiment} --seed {wildcards.seed} --settings {params.settings:q} "
         "--classes {params.classes:q} --restart {params.restart:q} --threads {threads} --device {config[device]} "
         "--best {output.best:q} --last {output.last:q} --history {output.history:q} "
+        "--code-hash {params.code} 2>&1 | tee {log:q}"
+
+
+def recorded(wildcards):
+    """The record in videos.training of a run whose training is filmed."""
+    records = config["videos"]["training"]
+    return next(r for r in records if (r["experiment"], str(r["seed"])) == (wildcards.experiment, wildcards.seed))
+
+
+rule record_training:  # a run of its own: filming a run never touches the one that is ranked
+    input:
+        train_images=[f"{R}/regions/{r}/image.ome.zarr" for r in TRAIN],
+        train_labels=[f"{R}/regions/{r}/labels_reference.ome.zarr" for r in TRAIN],
+        train_weights=weights_of,
+        eval_images=[f"{R}/regions/{r}/image.ome.zarr" for r in EVAL],
+        eval_labels=[f"{R}/regions/{r}/labels_reference.ome.zarr" for r in EVAL],
+        snapshot_image=lambda w: with_sidecar(f"{R}/regions/{recorded(w)['region']}/image.ome.zarr"),
+    output:
+        directory(f"{R}/snapshots/{{experiment}}_seed{{seed}}"),
+    log:
+        f"{R}/logs/record_training/{{experiment}}_seed{{seed}}.log",
+    conda:
+        "../../envs/torch.yaml"
+    threads: config["threads"]["training"]
+    resources:
+        gpu=GPUS,
+    params:
+        settings=lambda w: select(EXPERIMENTS[w.experiment], *SETTINGS),
+        snapshot=lambda w: select(recorded(w), "region", "slice", "every_steps"),
+        classes=CLASSES,
+        restart=f"{R}/restart/snapshots/{{experiment}}/seed{{seed}}.pt",
+        code=lambda w: code("train_network", EXPERIMENTS[w.experiment]["network"]),
+    message:
+        "Training {wildcards.experiment}, seed {wildcards.seed}, again, with snapshots"
+    shell:
+        "python {SCRIPTS}/train_network.py --train-images {input.train_images:q} --train-labels {input.train_labels:q} "
+        "--train-weights {input.train_weights:q} --eval-images {input.eval_images:q} --eval-labels {input.eval_labels:q} "
+        "--experiment {wildcards.experiment} --seed {wildcards.seed} --settings {params.settings:q} "
+        "--classes {params.classes:q} --restart {params.restart:q} --threads {threads} --device {config[device]} "
+        "--best {output}/best.safetensors --last {output}/last.safetensors --history {output}/history.csv "
+        "--snapshot-image {input.snapshot_image[0]:q} --snapshot {params.snapshot:q} --snapshots {output:q} "
         "--code-hash {params.code} 2>&1 | tee {log:q}"
 
 

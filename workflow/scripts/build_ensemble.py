@@ -1,4 +1,4 @@
-"""Write the member list of an ensemble: its experiments' best k networks by eval score.
+"""Write the member list of an ensemble: its experiments' best k networks by eval score, and further ones by name.
 
 Reads the ranking and the specifications stored in the checkpoints; writes a JSON with name, experiments, members
 (experiment, seed, checkpoint, eval_miou, best first), targets and decision. Checkpoint paths are relative to the JSON's
@@ -7,6 +7,8 @@ folder. The members of several experiments are ranked together and need equal ta
 
 import os
 from pathlib import Path
+
+import numpy as np
 
 from command_line import Arguments, json_argument, run
 from densecell import checkpoints, files, io
@@ -39,6 +41,7 @@ def main(argv=None):
     arguments.parameter("name", "name of the ensemble", required=True)
     arguments.parameter("experiments", "JSON list of the experiments that give members", json_argument, required=True)
     arguments.parameter("top_k", "number of members", int, required=True)
+    arguments.parameter("also", "JSON list of [experiment, seed] listed too, whatever their rank", json_argument, [])
     arguments.parameter("classes", "JSON list of name and group", json_argument, required=True)
     arguments.output("output", "member list (json)")
     args = arguments.parse(argv)
@@ -57,7 +60,10 @@ def main(argv=None):
     for column in ("checkpoint", "targets", "decision"):
         ranking = ranking.assign(**{column: [described[key][column] for key in keys]})
     try:
-        members = member_list(rank(ranking), args.top_k)
+        ranked = rank(ranking)
+        named = [[experiment, seed] in args.also for experiment, seed in zip(ranked["experiment"], ranked["seed"])]
+        ranked = ranked[(ranked["rank"] <= args.top_k) | np.array(named)]
+        members = member_list(ranked, max(args.top_k, len(ranked)))
     except ValueError as error:
         raise ValueError(f"ensembles.{args.name}: {error}") from error
     files.write_json(args.output, {"name": args.name, "experiments": args.experiments, **members}, args.record)

@@ -1,7 +1,7 @@
 """Predict a region or a whole volume with an ensemble, tile by tile, streaming to OME-Zarr.
 
 The members of --members run over every tile once, in ranking order. From that one pass come the labels of any top-k mean
-(--ensembles), of single members (--member-labels), and 8-bit probabilities per class. A region stored with context around
+(--ensembles), of single members (--member-labels), of given sets of members (--sets), and 8-bit probabilities per class. A region stored with context around
 it is predicted with it and written without it. GPU when there is one.
 """
 
@@ -50,7 +50,7 @@ def load_members(path, classes, computation):
             raise ValueError(
                 f"{checkpoint}: activation {spec['activation']!r} with decision {spec['decision']!r} is not known here."
             )
-        members.append(prediction.Member(computation.place(network), tuple(spec["window"])))
+        members.append(prediction.Member(computation.place(network), tuple(spec.get("tile") or spec["window"])))
         names.append((entry["experiment"], entry["seed"]))
     return members, names
 
@@ -71,6 +71,8 @@ def main(argv=None):
         "member_names", "JSON list of [experiment, seed], one for each of --member-labels", json_argument, []
     )
     arguments.output("member_labels", "labels of single members", several=True, required=False)
+    arguments.parameter("sets", "JSON list of lists of [experiment, seed], one for each of --set-labels", json_argument, [])
+    arguments.output("set_labels", "labels of the mean over these members", several=True, required=False)
     arguments.output("probabilities", "folder for one volume of 8-bit probabilities per class", required=False)
     arguments.output("keep_members", "folder for one volume of labels per member", required=False)
     arguments.setting("threads", "CPU threads", int, 1)
@@ -118,6 +120,8 @@ def main(argv=None):
         ensembles = {ks(k): store(path) for k, path in zip(args.ensembles, args.ensemble_labels, strict=True)}
         wanted = zip(args.member_names, args.member_labels, strict=True)
         singles = {names.index(tuple(name)): store(path) for name, path in wanted}
+        sets = zip(args.sets, args.set_labels, strict=True)
+        subsets = [([names.index(tuple(name)) for name in chosen], store(path)) for chosen, path in sets]
         if args.keep_members:
             for i, (experiment, seed) in enumerate(names):
                 singles[i] = store(Path(args.keep_members) / f"{experiment}_seed{seed}.ome.zarr")
@@ -127,7 +131,7 @@ def main(argv=None):
                 c: store(Path(args.probabilities) / f"{name}.ome.zarr") for c, name in enumerate(classes.names)
             }
         depth = prediction.tile_shapes(members, image.shape, options["window"])[0][0]
-        sink = prediction.StoreSink(depth, ensembles, singles, probabilities)
+        sink = prediction.StoreSink(depth, ensembles, singles, probabilities, subsets)
         progress = Progress(int(np.prod(image.shape)), "voxels")
         scale = (lambda block: normalize(block, intensity)) if intensity else None
         prediction.predict(members, image, computation, sink, normalize=scale, progress=progress.step, **options)

@@ -21,6 +21,7 @@ from densecell import checkpoints, files, io, training
 from densecell.classes import UNLABELLED, Classes
 from densecell.devices import Computation
 from densecell.networks import build_network
+from densecell.snapshots import Snapshots
 
 
 class Restart:
@@ -70,6 +71,11 @@ def read_region(image_path, labels_path, weights_path=None):
     return training.Region(*tensors, inner), image.attributes["normalization"]
 
 
+def inner_image(volume):
+    """The image (Z, Y, X) float32 of a stored region without the context around it."""
+    return volume[tuple(slice(a, b) for a, b in volume.attributes["inner"])].astype(np.float32)
+
+
 def history_table(history, experiment, seed, class_names):
     """The run's evaluations as a tidy table."""
     keys = {"experiment": experiment, "seed": seed}
@@ -99,6 +105,9 @@ def main(argv=None):
     )
     arguments.parameter("classes", "JSON list of name and group", json_argument, required=True)
     arguments.parameter("seed", "seed of the run; weights and data get one each from it", int, required=True)
+    arguments.input("snapshot_image", "normalized eval region whose slice is predicted again and again", required=False)
+    arguments.parameter("snapshot", "JSON record of region, slice, every_steps", json_argument)
+    arguments.output("snapshots", "folder for the probabilities of that slice", required=False)
     arguments.setting("threads", "CPU threads", int, 1)
     arguments.setting("device", "auto, cpu or cuda", str, "auto")
     arguments.setting("restart", "where the restart state is kept")
@@ -131,12 +140,34 @@ def main(argv=None):
             t.to(computation.device) for t in (region.image, region.labels, region.weights)
         )
     sampler = training.Sampler(train_regions, network, window, experiment["spacing"], settings, data_seed)
+    tile = tuple(experiment.get("tile") or window)
+    snapshots = None
+    if args.snapshots:
+        volume, options = io.open_volume(args.snapshot_image), args.snapshot
+        snapshots = Snapshots(
+            f"{args.restart or args.snapshots}.frames",
+            inner_image(volume),
+            options["slice"],
+            options["every_steps"],
+            tile,
+            len(classes.names),
+            computation,
+        )
     restart = None
     if args.restart:
         facts = [args.record, args.threads, str(computation), torch.__version__]
         restart = Restart(args.restart, files.hash_text(json.dumps(facts, sort_keys=True)), say)
     done = training.train(
-        network, sampler, eval_regions, settings, computation, classes.group_ids, restart=restart, say=say
+        network,
+        sampler,
+        eval_regions,
+        settings,
+        computation,
+        classes.group_ids,
+        tile=tile,
+        restart=restart,
+        snapshots=snapshots,
+        say=say,
     )
 
     spec = {
@@ -148,6 +179,7 @@ def main(argv=None):
         "decision": experiment.get("decision", "argmax"),
         "normalization": list(normalizations),
         "window": list(window),
+        "tile": list(tile),
         "seeds": {"seed": args.seed, "weights": weight_seed, "data": data_seed},
         "precision": computation.precision,
         "experiment": args.experiment,
@@ -158,6 +190,10 @@ def main(argv=None):
     last = {"step": done.step, "eval_miou": done.history[-1]["eval_miou"], "stopped": done.stopped}
     checkpoints.write_checkpoint(args.last, network.state_dict(), {**spec, **last}, args.record)
     io.write_table(args.history, history_table(done.history, args.experiment, args.seed, classes.names), args.record)
+    if snapshots:
+        snapshots.gather(
+            args.snapshots, done.step, classes.names, args.snapshot, volume.voxel_size_nm, args.record
+        )
     if args.restart:
         files.remove(args.restart)
     if math.isnan(done.best_miou):

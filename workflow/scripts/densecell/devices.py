@@ -3,6 +3,7 @@
 import torch
 
 PRECISIONS = ("auto", "float32", "bfloat16")
+CHANNELS_LAST = {5: torch.channels_last_3d, 4: torch.channels_last}  # a kernel's dimensions -> its layout
 
 
 def choose_device(name="auto"):
@@ -48,8 +49,14 @@ class Computation:
         self.memory_format = choose_memory_format(channels_last, self.precision, self.device)
 
     def place(self, network):
-        """The network on the device in the chosen memory layout."""
-        return network.to(self.device).to(memory_format=self.memory_format)
+        """The network on the device in the chosen memory layout: 3D kernels in that of volumes, 2D ones in that of pictures."""
+        network.to(self.device)
+        last = self.memory_format == torch.channels_last_3d
+        for kernel in network.parameters():
+            if kernel.dim() in CHANNELS_LAST:
+                layout = CHANNELS_LAST[kernel.dim()] if last else torch.contiguous_format
+                kernel.data = kernel.data.contiguous(memory_format=layout)
+        return network
 
     def forward(self, network, x):
         """Run the network on x (N, C, Z, Y, X); outputs in the precision's type."""

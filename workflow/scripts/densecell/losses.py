@@ -11,8 +11,8 @@ from densecell.classes import UNLABELLED
 REDUCTIONS = ("sum", "mean")
 
 
-def cross_entropy(outputs, labels, weights, reduction="sum", auxiliary_weight=0.33):
-    """Weighted softmax cross-entropy over the main and auxiliary outputs.
+def cross_entropy(outputs, labels, weights, reduction="sum", auxiliary_weight=0.33, main_weight=1.0):
+    """Weighted softmax cross-entropy: main_weight x the main output's + auxiliary_weight x each auxiliary one's.
 
     outputs: tuple of logits (N, n_classes, Z, Y, X); labels (N, Z, Y, X) integers, 255 = unlabelled; weights
     (N, Z, Y, X). reduction: sum over voxels (the paper's), or mean over the labelled ones.
@@ -23,7 +23,7 @@ def cross_entropy(outputs, labels, weights, reduction="sum", auxiliary_weight=0.
     total = 0.0
     for i, logits in enumerate(outputs):
         per_voxel = functional.cross_entropy(logits.float(), labels, ignore_index=UNLABELLED, reduction="none")
-        total = total + (1.0 if i == 0 else auxiliary_weight) * (per_voxel * weights).sum()
+        total = total + (auxiliary_weight if i else main_weight) * (per_voxel * weights).sum()
     if reduction == "mean":
         total = total / (labels != UNLABELLED).sum().clamp(min=1)
     return total

@@ -22,15 +22,28 @@ class Member:
 
 
 def tile_shapes(members, shape, window=None):
-    """The tile's output shape for a box `shape`, and each member's input shape.
+    """The tile's output shape for a box `shape`, and each member's input and output shape.
 
-    window: input shape to use instead of the members' own. The tile's depth is the deepest member's, at most the box's
-    (a thin region gets a thin tile); in y and x tiles may reach beyond the box, mirrored.
+    window: input shape to use instead of the members' own. A tile is as deep as the deepest member's, at most as the
+    box (a thin region gets a thin tile) where the member takes that depth; where it does not, and in y and x, tiles
+    reach beyond the box, mirrored.
     """
-    depth = min(max((window or m.window)[0] for m in members), shape[0])
-    inputs = [(depth, *(window or m.window)[1:]) for m in members]
+    depth = max((window or m.window)[0] for m in members)
+    inputs = [_input_shape(m.network, (depth, *(window or m.window)[1:]), shape[0]) for m in members]
     outputs = [m.network.output_shape(i) for m, i in zip(members, inputs)]
     return tuple(min(o[axis] for o in outputs) for axis in range(3)), inputs, outputs
+
+
+def _input_shape(network, window, depth):
+    """`window` (Z, Y, X) with its depth cut to `depth` where the network takes that and gives as many slices."""
+    if depth < window[0]:
+        thin = (depth, *window[1:])
+        try:
+            if network.output_shape(thin)[0] == depth:
+                return thin
+        except ValueError:
+            pass
+    return window
 
 
 def make_tiling(members, shape, stitch="depth", halo=(0, 0, 0), window=None):
@@ -119,6 +132,19 @@ class ArraySink:
         """Nothing to do: everything stays in memory."""
 
 
+class ProbabilitySink:
+    """Keeps the mean probabilities over all members as one array (n_classes, Z, Y, X); for a few slices."""
+
+    def __init__(self, n_classes, shape):
+        self.probabilities = np.zeros((n_classes, *shape), dtype=np.float32)
+
+    def __call__(self, box, owned, probabilities):
+        self.probabilities[(slice(None), *box)][:, owned] = (sum(probabilities) / len(probabilities))[:, owned]
+
+    def flush(self, stop, done):
+        """Nothing to do: everything stays in memory."""
+
+
 class Rolling:
     """A rolling buffer of slices for one output volume: tiles write ahead, finished slabs go to the store.
 
@@ -147,10 +173,12 @@ class StoreSink:
     """Streams the outputs of an ensemble whose members are in ranking order, all in one pass.
 
     ensemble: {k: store} labels of the mean over the first k members; members: {i: store} labels of member i alone;
-    probabilities: {class: store} uint8 probabilities (times 255) of the mean over all members.
+    subsets: [(member indices, store)] labels of the mean over these members; probabilities: {class: store} uint8
+    probabilities (times 255) of the mean over all members.
     """
 
-    def __init__(self, depth, ensemble, members=None, probabilities=None):
+    def __init__(self, depth, ensemble, members=None, probabilities=None, subsets=()):
+        self.subsets = [(tuple(indices), Rolling(s, np.uint8, depth)) for indices, s in subsets]
         self.ensemble = {k: Rolling(s, np.uint8, depth) for k, s in ensemble.items()}
         self.members = {i: Rolling(s, np.uint8, depth) for i, s in (members or {}).items()}
         self.probabilities = {c: Rolling(s, np.uint8, depth) for c, s in (probabilities or {}).items()}
@@ -163,9 +191,12 @@ class StoreSink:
                 self.members[i].put(box, owned, member.argmax(axis=0).astype(np.uint8))
             if i + 1 in self.ensemble:
                 self.ensemble[i + 1].put(box, owned, total.argmax(axis=0).astype(np.uint8))
+        for indices, store in self.subsets:
+            store.put(box, owned, sum(probabilities[i] for i in indices).argmax(axis=0).astype(np.uint8))
         for c, store in self.probabilities.items():
             store.put(box, owned, np.rint(total[c] * (255 / len(probabilities))).astype(np.uint8))
 
     def flush(self, stop, done):
-        for store in (*self.ensemble.values(), *self.members.values(), *self.probabilities.values()):
+        subsets = [store for _, store in self.subsets]
+        for store in (*self.ensemble.values(), *self.members.values(), *subsets, *self.probabilities.values()):
             store.flush(stop, done)

@@ -140,7 +140,7 @@ class Sampler:
 
 
 @torch.no_grad()
-def evaluate(network, window, regions, computation, group_ids):
+def evaluate(network, tile, regions, computation, group_ids):
     """IoU per class and MIoU(all) of the stitched prediction of the regions, each voxel once.
 
     Returns (miou, iou per class with NaN where the class is in neither); classes the reference lacks are NaN too when
@@ -149,7 +149,7 @@ def evaluate(network, window, regions, computation, group_ids):
     network.eval()
     n_classes = len(group_ids)
     confusion = np.zeros((n_classes, n_classes), dtype=np.int64)
-    member = prediction.Member(network, window)
+    member = prediction.Member(network, tile)
     for region in regions:
         sink = prediction.ArraySink(region.image.shape)
         prediction.predict([member], region.image.numpy(), computation, sink)
@@ -175,10 +175,25 @@ class Run:
     stopped: str = ""
 
 
-def train(network, sampler, eval_regions, settings, computation, group_ids, *, run=None, restart=None, say=print):
+def train(
+    network,
+    sampler,
+    eval_regions,
+    settings,
+    computation,
+    group_ids,
+    *,
+    tile=None,
+    run=None,
+    restart=None,
+    snapshots=None,
+    say=print,
+):
     """Train `network` in place; returns the Run with the best state (by eval MIoU over all classes) and history.
 
-    settings: as in config/presets.yaml. restart: None, or an object with load(network, optimizer) -> Run or None,
+    settings: as in config/presets.yaml. tile: input (Z, Y, X) of the network in evaluations, default the training window.
+    snapshots: None, or an object with every_steps that is called with (network, step) before the first step and every
+    so many steps. restart: None, or an object with load(network, optimizer) -> Run or None,
     save(network, optimizer, run), called every save_every_minutes, at each evaluation and when its asked_to_stop is
     true. say: prints progress lines.
     """
@@ -194,6 +209,9 @@ def train(network, sampler, eval_regions, settings, computation, group_ids, *, r
         f"{n_steps} steps, {per_epoch} windows per epoch, {computation}"
         + (f"; resuming at step {run.step}" if run.step else "")
     )
+    tile = tuple(tile or sampler.window)
+    if snapshots and run.step == 0:
+        snapshots(network, 0)
     started, first_step, last_line, last_save = time.monotonic(), run.step, time.monotonic(), time.monotonic()
 
     while run.step < n_steps and not run.stopped:
@@ -210,6 +228,7 @@ def train(network, sampler, eval_regions, settings, computation, group_ids, *, r
                 weights.to(computation.device),
                 settings["loss_reduction"],
                 settings["auxiliary_weight"],
+                settings["main_weight"],
             )
             if not torch.isfinite(loss):
                 raise ValueError(
@@ -235,8 +254,10 @@ def train(network, sampler, eval_regions, settings, computation, group_ids, *, r
                 f"step {run.step}/{n_steps}, loss {run.loss_sum / max(1, run.loss_count):.4g}, {speed * settings['batch_size']:.2f} windows/s, {duration(left)} left"
             )
             last_line = now
+        if snapshots and run.step % snapshots.every_steps == 0:
+            snapshots(network, run.step)
         if run.step % evaluate_every == 0 or run.step == n_steps:
-            _evaluate(network, sampler, eval_regions, settings, computation, group_ids, run, n_steps, epoch, say)
+            _evaluate(network, tile, eval_regions, settings, computation, group_ids, run, n_steps, epoch, say)
             last_save = -math.inf
         if restart and (restart.asked_to_stop or now - last_save > 60 * settings["save_every_minutes"]):
             restart.save(network, optimizer, run)
@@ -244,9 +265,9 @@ def train(network, sampler, eval_regions, settings, computation, group_ids, *, r
     return run
 
 
-def _evaluate(network, sampler, regions, settings, computation, group_ids, run, n_steps, epoch, say):
+def _evaluate(network, tile, regions, settings, computation, group_ids, run, n_steps, epoch, say):
     """One evaluation: score, history rows, the best state so far, the early stop."""
-    miou, iou = evaluate(network, sampler.window, regions, computation, group_ids)
+    miou, iou = evaluate(network, tile, regions, computation, group_ids)
     loss = run.loss_sum / max(1, run.loss_count)
     rate = learning_rate(run.step - 1, n_steps, settings)
     run.history.append(

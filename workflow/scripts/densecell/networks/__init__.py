@@ -13,8 +13,17 @@ import difflib
 import importlib
 
 NETWORKS = {
-    "hybrid_2d3d_333": ("hybrid_2d3d", "Hybrid2D3D"),
+    "hybrid_2d3d_333": ("hybrid_2d3d", "Hybrid2D3D333"),
+    "hybrid_2d3d_no_333": ("hybrid_2d3d", "Hybrid2D3DNo333"),
+    "hybrid_2d3d_no_pyramid": ("hybrid_2d3d", "Hybrid2D3DNoPyramid"),
+    "hybrid_2d3d": ("hybrid_2d3d", "Hybrid2D3D"),
     "unet_2d": ("unet_2d", "UNet2D"),
+    "unet_3d_thick": ("unet_3d", "UNet3DThick"),
+    "unet_3d_thin": ("unet_3d", "UNet3DThin"),
+    "deepvess": ("deepvess", "DeepVess"),
+    "medicalnet": ("medicalnet", "MedicalNet"),
+    "deeplab_drn": ("deeplab", "DeeplabDRN"),
+    "deeplab_resnet101": ("deeplab", "DeeplabResNet101"),
 }
 
 

@@ -11,25 +11,30 @@ SMALL_INPUT = 20480  # torch's limit on N * C * Z * Y for its slow 3D convolutio
 
 
 class Conv3d(nn.Conv3d):
-    """`nn.Conv3d` with two detours around torch 2.13 on the CPU; the sums are the same.
+    """`nn.Conv3d` with three detours around torch 2.13 on the CPU; the sums are the same.
 
     One slice and one input channel: channels-last bfloat16 convolutions returned uninitialized values; only the
-    kernel's middle plane meets the single slice, so that plane is applied in 2D. Thin float32 windows: torch looks at
-    N * C * Z * Y and takes its slow 3D convolution, two to five times slower for a step; with z as the last axis it
-    takes the fast one.
+    kernel's middle plane meets the single slice, so that plane is applied in 2D. Fewer slices than the kernel is deep:
+    there the kernel's gradient was uninitialized; with the zeros around the slices put in first it is right. Thin
+    float32 windows: torch looks at N * C * Z * Y and takes its slow 3D convolution, two to five times slower for a
+    step; with z as the last axis it takes the fast one.
     """
 
     def forward(self, x):
         n, c, z, y, _ = x.shape
-        if z == 1 and c == 1 and self.padding[0] == self.kernel_size[0] // 2:
+        if z == 1 and c == 1 and self.padding[0] == self.dilation[0] * (self.kernel_size[0] // 2):
             plane = self.weight[:, :, self.kernel_size[0] // 2].contiguous()
-            return functional.conv2d(x[:, :, 0].contiguous(), plane, self.bias, padding=self.padding[1:]).unsqueeze(2)
-        slow = x.device.type == "cpu" and n * c * z * y <= SMALL_INPUT and not torch.is_autocast_enabled("cpu")
+            steps = {"stride": self.stride[1:], "padding": self.padding[1:], "dilation": self.dilation[1:]}
+            return functional.conv2d(x[:, :, 0].contiguous(), plane, self.bias, **steps).unsqueeze(2)
+        fast_types = torch.is_autocast_enabled("cpu")
+        if x.device.type == "cpu" and fast_types and 1 < z < self.kernel_size[0] and self.padding[0]:
+            x = functional.pad(x, (0, 0, 0, 0, self.padding[0], self.padding[0]))
+            return functional.conv3d(x, self.weight, self.bias, self.stride, (0, *self.padding[1:]), self.dilation)
+        slow = x.device.type == "cpu" and n * c * z * y <= SMALL_INPUT and not fast_types
         if slow and self.kernel_size[0] > 1:
-            pad = (*self.padding[1:], self.padding[0])
-            turned = functional.conv3d(
-                x.permute(0, 1, 3, 4, 2), self.weight.permute(0, 1, 3, 4, 2), self.bias, padding=pad
-            )
+            stride, pad, dilation = ((*v[1:], v[0]) for v in (self.stride, self.padding, self.dilation))
+            weight = self.weight.permute(0, 1, 3, 4, 2)
+            turned = functional.conv3d(x.permute(0, 1, 3, 4, 2), weight, self.bias, stride, pad, dilation)
             return turned.permute(0, 1, 4, 2, 3)  # (N, C, Y, X, Z) -> (N, C, Z, Y, X)
         return super().forward(x)
 
@@ -47,7 +52,25 @@ class InstanceNorm3d(nn.InstanceNorm3d):
         return super().forward(x)
 
 
-NORMS = {"none": None, "instance": lambda width: InstanceNorm3d(width, affine=True)}
+class BatchNorm3d(nn.BatchNorm3d):
+    """`nn.BatchNorm3d` that says what to do where a training batch is a single value per channel."""
+
+    def forward(self, x):
+        if self.training and x.numel() == x.shape[1]:
+            raise ValueError(
+                f"experiments.window: batch statistics of one value per channel, found features {tuple(x.shape)}. "
+                "Use a larger window, training.batch_size: 2, or another options.norm."
+            )
+        return super().forward(x)
+
+
+NORMS = {"none": None, "instance": lambda width: InstanceNorm3d(width, affine=True), "batch": BatchNorm3d}
+
+
+def check_norm(norm):
+    """Raises ValueError for an unknown normalization, listing the known ones."""
+    if norm not in NORMS:
+        raise ValueError(f"experiments.options.norm: unknown {norm!r}; known: {', '.join(NORMS)}.")
 
 
 def convolution(n_in, n_out, kernel, norm="none", padding="same"):
@@ -55,8 +78,7 @@ def convolution(n_in, n_out, kernel, norm="none", padding="same"):
 
     kernel: 3 for 3 x 3 x 3, (1, 3, 3) for 2D; padding: same (zeros) or valid.
     """
-    if norm not in NORMS:
-        raise ValueError(f"experiments.options.norm: unknown {norm!r}; known: {', '.join(NORMS)}.")
+    check_norm(norm)
     kernel = (kernel,) * 3 if isinstance(kernel, int) else kernel
     pad = tuple(k // 2 for k in kernel) if padding == "same" else 0
     layers = [Conv3d(n_in, n_out, kernel, padding=pad)]
@@ -83,10 +105,25 @@ def merge(skip, up):
     return torch.cat([center_crop(skip, shape), center_crop(up, shape)], dim=1)
 
 
+def grouped_parameters(network, **apart):
+    """The parameters of lists of modules by name, and all others first, as encoder_decoder."""
+    groups = {name: [p for module in modules for p in module.parameters()] for name, modules in apart.items()}
+    taken = {id(p) for group in groups.values() for p in group}
+    return {"encoder_decoder": [p for p in network.parameters() if id(p) not in taken], **groups}
+
+
+def size_error(takes, found, below, above):
+    """The ValueError of an input size (Z, Y, X) that a network can't take, with the valid sizes next to it."""
+    below, above = tuple(below), tuple(above)
+    nearest = f"nearest is {above}" if below == above else f"nearest are {below} and {above}"
+    return ValueError(f"experiments.window: this network takes {takes}; found {tuple(found)}, {nearest}.")
+
+
 def initialize(module):
     """Xavier uniform kernels and zero biases (Guay et al. 2021, Methods); draws from torch's global generator."""
     for layer in module.modules():
-        if isinstance(layer, (nn.Conv3d, nn.ConvTranspose3d)):
+        if isinstance(layer, (nn.Conv3d, nn.ConvTranspose3d, nn.Linear)):
             nn.init.xavier_uniform_(layer.weight)
-            nn.init.zeros_(layer.bias)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
     return module

@@ -1,0 +1,236 @@
+"""What the plan of a run says: windows, steps, parameters, hours and disk."""
+
+import re
+
+import pytest
+import torch
+import workflow_runs as runs
+from torch.utils.flop_counter import FlopCounterMode
+
+import configuration
+import network_costs
+import plan
+from densecell import tiling, windows
+from densecell.networks import NETWORKS, build_network
+from network_sizes import NETWORK_SIZES, output_size
+
+PRESETS = configuration.load_presets(runs.REPO / "config/presets.yaml")
+TRAIN = (50, 800, 800)
+
+# network, window, spacing, windows per epoch of the paper's train region
+PAPER = [
+    ("hybrid_2d3d_333", (5, 300, 300), (2, 100, 100), 828),
+    ("unet_2d", (1, 572, 572), (1, 80, 80), 1800),
+    ("unet_3d_thin", (5, 300, 300), (6, 100, 100), 288),
+    ("unet_3d_thick", (16, 180, 180), (3, 140, 140), 300),
+    ("deeplab_drn", (1, 572, 572), (1, 20, 20), 7200),
+    ("deeplab_drn", (1, 572, 572), (1, 40, 40), 1800),
+]
+# windows away from the paper's too
+SIZES = {
+    "unet_2d": [(1, 572, 572), (2, 188, 204)],
+    "unet_3d_thick": [(16, 180, 180), (4, 48, 60)],
+    "deepvess": [(7, 33, 33), (9, 48, 38)],
+    "medicalnet": [(16, 112, 112), (8, 48, 40)],
+    "deeplab_drn": [(1, 572, 572), (2, 160, 161)],
+    "deeplab_resnet101": [(1, 572, 572), (2, 160, 161)],
+}
+ELSE = [(5, 300, 300), (3, 52, 60)]
+
+
+def costs(**changes):
+    config = runs.read_config("tests/workflow/tiny.yaml")
+    for path, value in changes.items():
+        runs.edit(config, path.replace("__", "."), value)
+    return plan.Costs(configuration.resolve(config, PRESETS))
+
+
+@pytest.mark.parametrize(("network", "window", "spacing", "count"), PAPER)
+def test_windows_per_epoch_are_the_papers(network, window, spacing, count):
+    output = output_size(network, window, {})
+    assert plan.windows_per_epoch(TRAIN, output, spacing) == count
+    assert windows.count_windows(TRAIN, output, spacing) == count
+
+
+@pytest.mark.parametrize("shape", [(24, 800, 800), (121, 609, 400), (3, 100, 297)])
+@pytest.mark.parametrize("overlapping", [True, False])
+def test_tiles_are_those_of_the_prediction(shape, overlapping):
+    output = (5, 296, 296)
+    made = tiling.Tiling(shape, output, spacing=tiling.paper_spacing(output, overlapping))
+    n_tiles = [len(corners) for corners in made.corners]
+    assert plan.n_tiles(shape, output, overlapping) == n_tiles[0] * n_tiles[1] * n_tiles[2]
+
+
+def test_eval_and_test_volumes_have_the_papers_tiles():
+    assert plan.n_tiles((24, 800, 800), (5, 296, 296), True) == 6 * 4 * 4
+    assert plan.n_tiles((121, 609, 400), (5, 296, 296), True) == 30 * 3 * 2
+
+
+# --------------------------------------------------------------------------------------- parameters and operations
+def test_every_network_has_its_costs():
+    assert set(network_costs.NETWORK_COSTS) == set(NETWORK_SIZES) == set(NETWORKS)
+
+
+OPTIONS = [{}, {"base_width": 8}, {"base_width": 8, "norm": "instance"}]
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=["paper", "narrow", "instance norm"])
+@pytest.mark.parametrize("network", NETWORKS)
+def test_parameters_and_operations_are_those_of_torch(network, options):
+    for window in SIZES.get(network, ELSE):
+        with torch.device("meta"):
+            module = build_network(network, n_classes=7, **options).eval()
+            image = torch.zeros(1, 1, *window)
+        with FlopCounterMode(display=False) as counter:
+            module(image)
+        n_parameters = sum(p.numel() for p in module.parameters())
+        assert network_costs.parameters(network, 7, options) == pytest.approx(n_parameters, rel=0.002)
+        counted = network_costs.forward_flops(network, window, 7, options)
+        assert counted == pytest.approx(counter.get_total_flops(), rel=0.1)
+
+
+PUBLISHED = {
+    "hybrid_2d3d_333": 10_267_022,
+    "hybrid_2d3d_no_333": 9_916_238,
+    "hybrid_2d3d_no_pyramid": 7_882_311,
+    "hybrid_2d3d": 10_081_294,
+    "unet_2d": 31_030_983,
+    "unet_3d_thick": 2_074_727,
+    "unet_3d_thin": 2_033_767,
+    "deeplab_drn": 40_733_463,
+    "deeplab_resnet101": 59_340_711,
+}
+
+
+@pytest.mark.parametrize("network", PUBLISHED)
+def test_published_numbers_of_parameters(network):
+    assert network_costs.parameters(network, 7, {}) == PUBLISHED[network]
+
+
+def test_other_padding_and_depth():
+    same = {"padding": "same"}
+    assert network_costs.forward_flops("unet_2d", (1, 576, 576), 7, same) > network_costs.forward_flops(
+        "unet_2d", (1, 572, 572), 7, {}
+    )
+    assert network_costs.parameters("medicalnet", 7, {"resnet_depth": 50}) is None
+
+
+def test_the_card_is_calibrated_on_the_authors_runs():
+    step = 3 * network_costs.forward_flops("hybrid_2d3d_333", (5, 300, 300), 7, {})
+    assert plan.CARD_FLOPS / step == pytest.approx(1, abs=0.1)  # steps/s
+    step = 3 * network_costs.forward_flops("unet_2d", (1, 572, 572), 7, {})
+    assert 5.9 / 1.5 < plan.CARD_FLOPS / step < 5.9
+
+
+# ------------------------------------------------------------------------------------------------- one experiment
+def test_steps_come_from_epochs_windows_and_batches():
+    epochs = {"steps": None, "epochs": 3, "batch_size": 4, "evaluate_every_steps": None}
+    tiny = costs(experiments=[{**runs.read_config("tests/workflow/tiny.yaml")["experiments"][0], "training": epochs}])
+    run = tiny.training(tiny.config["experiments"][0])
+    # z: 8 corners / 4, y: 9 corners / 24, x: 73 corners / 24 of the train region, (10, 56, 120)
+    assert run["windows"] == 2 * 1 * 4 and run["steps"] == 3 * 2
+
+
+def test_given_steps_win_and_evaluations_are_counted():
+    tiny = costs()
+    hybrid = tiny.config["experiments"][0]
+    window = 3 * network_costs.forward_flops("hybrid_2d3d_333", (3, 48, 48), 7, hybrid["options"])
+    evaluation = tiny.prediction(hybrid, (10, 52, 104))
+    run = tiny.training(hybrid)
+    assert run["steps"] == 8
+    assert run["flops"] == pytest.approx(8 * window + 2 * evaluation)
+
+
+def test_tile_of_an_experiment_and_of_the_prediction():
+    tiny = costs()
+    hybrid, shape = tiny.config["experiments"][0], (10, 52, 104)
+    window, tile = (network_costs.forward_flops("hybrid_2d3d_333", (3, n, n), 7, hybrid["options"]) for n in (48, 104))
+    assert tiny.prediction(hybrid, shape) == 5 * 2 * 3 * window
+    tiled = {**hybrid, "tile": [3, 104, 104]}
+    assert tiny.prediction(tiled, shape) == tiny.prediction(tiled, shape, evaluation=True) == 5 * tile
+    predicted = costs(prediction__tile=[3, 104, 104])
+    assert predicted.prediction(hybrid, shape) == 5 * tile
+    assert predicted.prediction(hybrid, shape, evaluation=True) == 5 * 2 * 3 * window
+
+
+@pytest.mark.parametrize(
+    ("ensemble", "expected"),
+    [
+        ({"top_k": [1, 2]}, (4, 4 + 2)),
+        ({"top_k": [1, 2], "n_singles": 1}, (3, 1 + 2)),
+        ({"top_k": [1, 2], "n_singles": 3, "random_draws": 9}, (4, 3 + 2 + 3)),
+        ({"top_k": [3], "random_draws": 2}, (4, 4 + 1 + 2)),
+    ],
+)
+def test_networks_and_labels_of_an_ensemble(ensemble, expected):
+    config = runs.read_config("tests/workflow/tiny.yaml")
+    config["experiments"][0]["seeds"] = 4
+    config["ensembles"][0] = {"name": "hybrid", "experiments": ["hybrid"], **ensemble}
+    found = plan.Costs(configuration.resolve(config, PRESETS))
+    assert found.predicted(found.config["ensembles"][0]) == expected
+
+
+def test_what_is_not_known_is_a_question_mark():
+    config = runs.read_config("tests/workflow/tiny.yaml")
+    config["volumes"][0]["path"] = config["labels"][0]["path"] = "nowhere/image.nii"
+    config["experiments"][1] |= {"network": "medicalnet", "window": [8, 48, 48], "options": {"resnet_depth": 50}}
+    resolved = configuration.resolve(config, PRESETS)
+    resolved["regions"] = [{**region, "z": None} for region in resolved["regions"]]
+    text = plan.report(resolved, config)
+    assert re.search(r"unet +medicalnet +2 +\? +8 +\? +\? +\?", text)
+
+
+# -------------------------------------------------------------------------------------------------------- wording
+def test_numbers_in_words():
+    assert [plan.hours(x * plan.CARD_FLOPS * 3600) for x in (0.001, 0.25, 9.3, 247.2, 7252)] == [
+        "< 0.01",
+        "0.25",
+        "9.3",
+        "250",
+        "7,300",
+    ]
+    assert plan.hours(None) == plan.size(None) == plan.number(None) == "?"
+    assert [plan.size(n) for n in (1, 2.5e6, 2.14e9, 3e12)] == ["1 MB", "3 MB", "2.1 GB", "3.0 TB"]
+
+
+def test_report_of_the_tiny_configuration():
+    config = runs.read_config("tests/workflow/tiny.yaml")
+    resolved = configuration.resolve(config, PRESETS)
+    text = plan.report(resolved, config, on_gpu=False)
+    assert re.search(r"hybrid +hybrid_2d3d_333 +2 +about 8 +8 +43,090 ", text)
+    assert "4 training jobs" in text and "TFLOP/s" in text and "one CPU thread" in text and "results/tiny" in text
+    assert "CPU" not in plan.report(resolved, config) and "seeds_scale" not in text
+    assert plan.line(resolved).startswith("plan: 4 training jobs in all")
+
+
+def test_report_counts_filmed_trainings():
+    record = {"experiment": "hybrid", "seed": 1, "region": "eval", "slice": 0, "every_steps": 4}
+    tiny = costs(videos={"training": [record]})
+    assert tiny.filmed() == [tiny.training(tiny.config["experiments"][0])["flops"]]
+    config = {**runs.read_config("tests/workflow/tiny.yaml"), "videos": {"training": [record]}}
+    text = plan.report(configuration.resolve(config, PRESETS), config)
+    assert "film trainings: 1 more training job, < 0.01 GPU-hours." in text
+
+
+def test_report_says_what_seeds_scale_leaves_out():
+    config = {**runs.read_config("tests/workflow/tiny.yaml"), "seeds_scale": 0.5}
+    text = plan.report(configuration.resolve(config, PRESETS), config)
+    assert "seeds_scale 0.5 keeps seeds: hybrid 1 of 2, unet 1 of 2." in text
+    assert "Sizes of ensembles left out with them: k = 2 of hybrid, unet." in text
+
+
+# --------------------------------------------------------------------------------------------- when it is printed
+def test_a_dry_run_prints_the_plan_before_its_jobs(tmp_path):
+    project = runs.copy_project(tmp_path)
+    code, output = runs.dry_run_output(project, *runs.TINY)
+    assert code == 0, output
+    assert output.count("The plan\n") == 1
+    assert output.index("The plan\n") < output.index("Job stats")
+    _, quiet = runs.dry_run_output(project, *runs.TINY, "--quiet", "all")
+    assert "The plan" not in quiet
+
+
+def test_a_run_says_it_in_one_line_and_its_jobs_say_nothing(finished_run):
+    first = min((finished_run / ".snakemake/log").glob("*.log"), key=lambda path: path.name).read_text()
+    assert first.count("plan: 4 training jobs in all") == 1 and "The plan" not in first
+    assert not [path for path in (finished_run / "results/tiny/logs").rglob("*.log") if "plan:" in path.read_text()]
