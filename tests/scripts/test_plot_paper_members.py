@@ -17,6 +17,6 @@ def test_shows_the_best_networks_and_their_ensemble(tmp_path):
     shown = [path.rsplit("/", 1)[1] for path in parents if "/hybrid/" in path]
     assert sorted(shown) == ["seed1.ome.zarr", "seed2.ome.zarr", "top2.ome.zarr"]
     fewer = [*arguments, "--n-members", "1", *paper_inputs.LOOK]
-    made_up.check_picture(plot_paper_members.main, fewer, tmp_path / "y.png")
+    plot_paper_members.main([*fewer, "--output", str(tmp_path / "y.png")])
     parents = files.read_sidecar(tmp_path / "y.png")["parents"]
     assert f"{folder}/hybrid/seed2.ome.zarr" in parents and f"{folder}/hybrid/seed1.ome.zarr" not in parents

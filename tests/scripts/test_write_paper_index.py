@@ -36,7 +36,8 @@ def write(tmp_path):
         (tmp_path / "figures").mkdir(exist_ok=True)
         (tmp_path / "figures" / "x.png").write_bytes(b"png")
         arguments += ["--pictures", f"{tmp_path}/figures/x.png", "--output", f"{folder}/index.html"]
-        write_paper_index.main([*arguments, "--items", json.dumps(items or {})])
+        videos = json.dumps([f"{tmp_path}/videos/eval_hybrid.mp4"] if items else [])
+        write_paper_index.main([*arguments, "--items", json.dumps(items or {}), "--videos", videos])
         return (folder / "index.html").read_text()
 
     return write
@@ -46,13 +47,14 @@ def test_every_figure_is_listed_and_says_why_it_is_left_out(write):
     html = write()
     for name, item in ITEMS.items():
         assert f'id="{name}"' in html and item.title in html
+    assert "Left out. videos.rotations" in html
     assert "Left out. analysis.foreground.regions is empty." in html and "a &lt; b." in html
 
 
 def test_pictures_are_inside_and_their_files_named(write, tmp_path):
     html = write(items={"figure_s5": [f"{tmp_path}/figures/x.png"]})
     assert "data:image/png;base64,cG5n" in html and "<code>figures/x.png</code>" in html
-    assert str(tmp_path) not in html
+    assert str(tmp_path) not in html and 'href="../videos/eval_hybrid.mp4"' in html
 
 
 def test_published_numbers_appear_only_where_there_are_some(write):

@@ -15,8 +15,10 @@ import config_checks
 import config_schema
 import data_checks
 import paper_config
+import public_datasets
 import rendering_checks
 import seeds
+import weight_map_checks
 from headers import natural_key  # noqa: F401 (for the rules)
 
 SCHEMA_DIR = Path(__file__).resolve().parent.parent / "schemas"
@@ -45,9 +47,9 @@ def resolve(config, presets, schema_dir=SCHEMA_DIR):
     resolved = config_schema.fill({**config, "experiments": experiments}, full)
     folders = {key: str(Path(resolved[key]).expanduser()) for key in ("data_root", "results_dir")}
     external = resolved["analysis"]["foreground"]["external"]
-    for record in resolved["volumes"] + resolved["labels"] + external:
+    for record in resolved["volumes"] + resolved["labels"] + resolved["weight_maps"] + external:
         for key in {"path", "truth"} & set(record):
-            record[key] = _substituted(record[key], folders)
+            record[key] = public_datasets.expanded(_substituted(record[key], folders), folders["data_root"])
     return {**seeds.apply(resolved), **folders}
 
 
@@ -108,6 +110,7 @@ def check(config, presets, schema_dir=SCHEMA_DIR):
         paper_config.check_paper(resolved),
         analysis_checks.check_analysis(resolved, shapes),
         rendering_checks.check_renderings(resolved, shapes),
+        weight_map_checks.check_weight_maps(resolved, shapes),
     )
     first = {}
     for finding in found:

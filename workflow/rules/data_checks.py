@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 import headers
+import public_datasets
 from config_checks import by_name, unknown_name
 from config_schema import Finding, did_you_mean, show
 from network_sizes import NETWORK_SIZES, output_size
@@ -24,6 +25,8 @@ def check_files(config, shapes):
             if isinstance(path, str) and path.startswith(phantom_folder):
                 name = path.removeprefix(phantom_folder).split("/")[0]
                 shape = yield from _check_phantom(where, record, name, by_name(config, "phantom"))
+            elif public_datasets.is_downloadable(path, config["data_root"]):
+                shape = public_datasets.stack_shape(path, record["axes"], config["data_root"])
             else:
                 shape = yield from check_source(where, record)
             if declared and shape and list(declared) != list(shape):

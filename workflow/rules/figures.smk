@@ -87,6 +87,30 @@ rule plot_training_curves:
         "--code-hash {params.code} 2>&1 | tee {log:q}"
 
 
+rule plot_network:
+    output:
+        report(f"{R}/figures/network_{{experiment}}.png", caption="../report/network.rst", category="2 Training"),
+    log:
+        f"{R}/logs/plot_network/{{experiment}}.log",
+    wildcard_constraints:
+        experiment="|".join(EXPERIMENTS),  # network_comparison.png is another rule's
+    conda:
+        "../../envs/torch.yaml"
+    params:
+        network=lambda w: EXPERIMENTS[w.experiment]["network"],
+        options=lambda w: as_json(EXPERIMENTS[w.experiment]["options"]),
+        window=lambda w: as_json(EXPERIMENTS[w.experiment]["window"]),
+        classes=CLASSES,
+        dpi=DPI,
+        code=lambda w: code("plot_network", EXPERIMENTS[w.experiment]["network"]),
+    message:
+        "Drawing the network of {wildcards.experiment}"
+    shell:
+        "python {SCRIPTS}/plot_network.py --network {params.network:q} --options {params.options:q} "
+        "--window {params.window:q} --classes {params.classes:q} --title {wildcards.experiment} --dpi {params.dpi} "
+        "--output {output:q} --code-hash {params.code} 2>&1 | tee {log:q}"
+
+
 rule plot_ranking:
     input:
         ranking=f"{R}/tables/ranking.csv",
@@ -247,3 +271,5 @@ FIGURES = [
     *(f"{R}/figures/segmentation_{r}.png" for r in SCORED),
     *(f"{R}/figures/volume_{v}_{e}.png" for v, e in FULL),
 ]
+
+NETWORK_DIAGRAMS = [f"{R}/figures/network_{e}.png" for e in EXPERIMENTS]

@@ -9,7 +9,6 @@ PAPER = paper_config.derive(config)
 PUBLISHED = f"{ROOT}/workflow/published/{PAPER['published']}.csv"
 P = f"{R}/paper"
 SHOWN = {role: name for role, name in PAPER["regions"].items() if name}  # role -> region
-ORGANELLES = [c["name"] for c in config["classes"] if c["group"] == "organelle"]
 COMPARED = list(dict.fromkeys(name for name in (PAPER["best_2d"], PAPER["best_3d"]) if name))
 NAMED = list(dict.fromkeys(PAPER["ensembles"] + PAPER["singles"] + PAPER["baselines"]))
 EVERY_ALGORITHM = list(dict.fromkeys([PAPER["main"], *COMPARED, *NAMED, *PAPER["poster"]]))
@@ -52,7 +51,7 @@ def algorithm_panel(role, ensemble, kind, title=None):
     return {**place(role), "title": title, "folder": folder, "chosen": chosen, "kind": kind}
 
 
-def rendering_panel(role, source, subject="organelles", title=None):
+def rendering_panel(role, source, subject=TOGETHER, title=None):
     picture = f"{R}/renderings/{SHOWN[role]}/{source}/{subject}.png"
     return {"picture": picture, "title": (title or f"{source}: {subject}").replace("_", " ")}
 
@@ -95,7 +94,7 @@ def overview_panels():
 
 def renderings_of(role, sources):
     """Rows of renderings: one per source; all organelles, then each of them."""
-    return [[rendering_panel(role, source, subject) for subject in ("organelles", *ORGANELLES)] for source in sources]
+    return [[rendering_panel(role, source, subject) for subject in SUBJECTS] for source in sources]
 
 
 def every_algorithm():
@@ -276,20 +275,25 @@ rule write_paper_index:
         text=f"{P}/text_numbers.csv",
         sentences=f"{R}/tables/network_comparison_text.csv",
     output:
-        report(f"{P}/index.html", caption="../report/paper.rst", category="7 The paper"),
+        report(f"{P}/index.html", caption="../report/paper.rst", category="9 The paper"),
     log:
         f"{R}/logs/write_paper_index.log",
     conda:
         "../../envs/report.yaml"
     params:
         listed=as_json(PAPER_ITEMS),
+        videos=as_json(VIDEOS),
         code=code("write_paper_index"),
     message:
         "Writing the index of the paper's tables and figures"
     shell:
         "python {SCRIPTS}/write_paper_index.py --pictures {input.pictures:q} --table-s1 {input.table_s1:q} "
         "--poster-table {input.poster:q} --text-numbers {input.text:q} --sentences {input.sentences:q} "
-        "--items {params.listed:q} --output {output:q} --code-hash {params.code} 2>&1 | tee {log:q}"
+        "--items {params.listed:q} --videos {params.videos:q} --output {output:q} --code-hash {params.code} 2>&1 | tee {log:q}"
+
+
+localrules:
+    paper_figures,
 
 
 rule paper_figures:
@@ -297,3 +301,4 @@ rule paper_figures:
         f"{P}/index.html",
         f"{P}/table_s1_every_k.csv",
         PAPER_PICTURES,
+        VIDEOS,

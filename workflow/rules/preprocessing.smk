@@ -274,6 +274,8 @@ rule build_weight_map:
     output:
         weights=directory(f"{R}/weight_maps/{{weight_map}}/{{region}}.ome.zarr"),
         sidecar=f"{R}/weight_maps/{{weight_map}}/{{region}}.ome.zarr.json",
+    wildcard_constraints:
+        weight_map=names_only(COMPUTED),
     log:
         f"{R}/logs/build_weight_map/{{weight_map}}_{{region}}.log",
     benchmark:
@@ -281,7 +283,7 @@ rule build_weight_map:
     conda:
         "../../envs/imaging.yaml"
     params:
-        settings=lambda w: as_json(WEIGHT_MAPS[w.weight_map]),
+        settings=lambda w: as_json({k: v for k, v in WEIGHT_MAPS[w.weight_map].items() if k not in FILE_KEYS}),
         classes=CLASSES,
         code=code("build_weight_map"),
     message:

@@ -115,6 +115,22 @@ def html_item(name, paths, root):
     return "\n".join([*lines, f"What differs from the paper: {escape(item.differs)}</p>"])
 
 
+def html_videos(paths, root):
+    """Links to the videos, which lie beside the page and not in it; or which keys ask for some."""
+    lines = ['<h2 id="videos">Videos</h2>']
+    if not paths:
+        return "\n".join([*lines, "<p>Left out. videos.rotations and videos.training are empty.</p>"])
+    names = [Path(path).relative_to(root).as_posix() for path in paths]
+    lines += ["<ul>", *[f'<li><a href="../{escape(name)}">{escape(name)}</a></li>' for name in names], "</ul>"]
+    note = (
+        "Made by: render_rotation, render_training.<br>What differs from the paper: the camera's path and the program"
+    )
+    lines.append(
+        f'<p class="note">{note} of the paper are not known; a training is filmed as long as the experiment runs.</p>'
+    )
+    return "\n".join(lines)
+
+
 def main(argv=None):
     arguments = Arguments(__doc__)
     arguments.input("pictures", "all pictures (png)", several=True)
@@ -123,6 +139,7 @@ def main(argv=None):
     arguments.input("text_numbers", "numbers of the text (csv)")
     arguments.input("sentences", "sentences of the network comparison (csv)")
     arguments.parameter("items", "JSON record of figure: list of pictures", json_argument, required=True)
+    arguments.parameter("videos", "JSON list of videos that the page links to", json_argument, default=[])
     arguments.output("output", "page (html)")
     args = arguments.parse(argv)
 
@@ -150,6 +167,7 @@ def main(argv=None):
         "</ul>",
     ]
     lines += [html_item(name, args.items.get(name, []), root) for name in ITEMS]
+    lines.append(html_videos(args.videos, root))
     files.write_text(args.output, "\n".join([*lines, "</body>", "</html>"]) + "\n", args.record)
 
 

@@ -11,9 +11,9 @@ from matplotlib.patches import Circle, Patch, Rectangle
 
 GAP, WIDE_GAP = 0.06, 0.26
 TALLEST, SHRINK, SHORTEST = 1.7, 0.7, 0.45  # box heights: of level 0, from level to level, at least
-ROW_GAP, LANE_GAP = 0.26, 0.26
+ROW_GAP, LANE_GAP = 0.26, 0.38
 LABEL, OVER = 0.24, 0.2  # room above a row for horizontal labels, and for arrows that pass over boxes
-CHARACTER = 0.079  # width of one character of a label
+CHARACTER = 0.092  # width of one character of a label
 FONT = 9.5
 LINE = "0.35"
 
@@ -208,7 +208,7 @@ def draw_edge(axes, steps, boxes, a, b, arrow_y):
     if len(path) == 2 and last.left - first.exit <= 2 * GAP:
         axes.plot(*zip(*path), **style)
         return
-    axes.plot(*zip(*path[:-1], path[-1]), **style)
+    axes.plot(*zip(*path), **style)
     axes.annotate(
         "", path[-1], path[-2], arrowprops={"arrowstyle": "-|>", "color": LINE, "lw": 0.8, "shrinkA": 0, "shrinkB": 0}
     )
@@ -230,6 +230,11 @@ def note(step):
     return "\n".join(lines)
 
 
+def hatching(kind):
+    """Patch options that tell concatenations, which compute nothing, from layers."""
+    return {"hatch": "////", "hatchcolor": "0.78"} if kind == "concatenation" else {}
+
+
 def draw_box(axes, step, box, channels):
     """A box with its channels, upright, and a note below."""
     color = KINDS[kind_of(step)][0]
@@ -238,36 +243,13 @@ def draw_box(axes, step, box, channels):
         axes.add_patch(Circle((box.center, box.y), (box.right - box.left) / 2, fc=color, ec=LINE, lw=0.8, zorder=3))
         axes.text(box.center, box.y, "+", ha="center", va="center_baseline", fontsize=FONT + 3, zorder=4)
         return
-    hatch = "////" if step.kind == "concatenation" else None
-    axes.add_patch(
-        Rectangle((box.left, box.bottom), box.right - box.left, box.height, fc=color, ec="0.25", lw=0.6, zorder=3)
-    )
-    if hatch:
-        axes.add_patch(
-            Rectangle(
-                (box.left, box.bottom),
-                box.right - box.left,
-                box.height,
-                fc="none",
-                ec="0.78",
-                lw=0,
-                hatch=hatch,
-                zorder=3,
-            )
-        )
-    style = {"rotation": 90, "ha": "center", "va": "center", "fontsize": FONT, "zorder": 4}
+    corner, width = (box.left, box.bottom), box.right - box.left
+    axes.add_patch(Rectangle(corner, width, box.height, fc=color, ec="0.25", lw=0.6, zorder=3, **hatching(step.kind)))
+    style = {"rotation": 90, "rotation_mode": "anchor", "fontsize": FONT, "zorder": 4}
+    style |= {"ha": "center", "va": "center_baseline"}
     axes.text(box.center, box.y, str(channels), color="white" if dark else "black", **style)
-    if text := note(step):
-        axes.text(
-            box.center,
-            box.bottom - 0.03,
-            text,
-            ha="center",
-            va="top",
-            fontsize=FONT - 1,
-            color="0.25",
-            linespacing=0.95,
-        )
+    style = {"ha": "center", "va": "top", "fontsize": FONT - 1, "color": "0.25", "linespacing": 0.95}
+    axes.text(box.center, box.bottom - 0.03, note(step), **style)
 
 
 def draw_outputs(axes, traced, boxes):
@@ -310,10 +292,9 @@ def draw(axes, traced, planned):
             middle = (first.left + last.right) / 2
             axes.text(middle, first.top + 0.04, text, rotation=90, ha="center", va="bottom", fontsize=FONT)
         else:
-            left = first.left
-            for x in passing:
-                if first.lane == 0 and first.level == x[0] and left < x[1] < left + CHARACTER * len(text) + GAP:
-                    left = x[1] - CHARACTER * len(text) - GAP
+            left, length = first.left, CHARACTER * len(text) + GAP
+            arrows = [x for level, x in passing if (level, 0) == (first.level, first.lane) and left < x < left + length]
+            left = min([left, *(x - length for x in arrows)])
             axes.text(left, first.top + 0.03, text, ha="left", va="bottom", fontsize=FONT)
     draw_outputs(axes, traced, boxes)
     axes.set(xlim=(-0.1, width), ylim=(-height, 0.05), aspect="equal")
@@ -323,15 +304,9 @@ def draw(axes, traced, planned):
 def legend_patches(traced):
     """One handle for each kind of box in the picture."""
     used = {kind_of(step) for step in traced.steps} - {"sum"}
-    norm = f", {traced.norm} norm" if traced.norm else ""
+    norm = f"convolution, {traced.norm} norm" if traced.norm else "convolution"
     return [
-        Patch(
-            fc=color,
-            ec="0.25",
-            lw=0.6,
-            label=text.replace("convolution, ReLU", f"convolution{norm}, ReLU"),
-            hatch="////" if kind == "concatenation" else None,
-        )
+        Patch(fc=color, ec="0.25", lw=0.6, label=text.replace("convolution,", f"{norm},"), **hatching(kind))
         for kind, (color, text) in KINDS.items()
         if kind in used
     ]

@@ -51,7 +51,7 @@ ITEMS = {
         "(a, b) A slice of subject 1 and its segmentation. (c to f) A test slice; surfaces of the reference and of the best "
         "2D and 3D ensemble. (g to j) A slice of the compared region; surfaces of the annotators and of the main "
         "ensemble. (k) MIoU(org) of every algorithm on eval and test. (m) Volume fractions of the organelles.",
-        "plot_paper_overview, render_labels, make_paper_tables, compute_volume_fractions",
+        "plot_paper_overview, render_surfaces, make_paper_tables, compute_volume_fractions",
         "(a, b) Subject 1 as a whole is not public: without it, the eval region is shown. (d to j) "
         f"{RENDERED} (g to j, m) {STAND_IN} (m) The algorithm counts within analysis.volume_fractions.margin_nm of the "
         'first annotator\'s cell; the paper says "a small region" around it.',
@@ -69,7 +69,7 @@ ITEMS = {
         "Figure S1: eval in three dimensions",
         "An eval slice and its labels; surfaces of all organelles and of each, of the reference, the best 2D and the best 3D "
         "ensemble.",
-        "plot_paper_panels, render_labels",
+        "plot_paper_panels, render_surfaces",
         f"{RENDERED} The dense core has a column of its own.",
         NO_EVAL,
     ),
@@ -84,14 +84,14 @@ ITEMS = {
     "figure_s3": Item(
         "Figure S3: annotators and algorithm in three dimensions",
         "Surfaces of all organelles and of each, of the annotators and of the main ensemble.",
-        "plot_paper_panels, render_labels",
+        "plot_paper_panels, render_surfaces",
         f"{STAND_IN} {RENDERED} The dense core has a column of its own.",
         NO_COMPARISON,
     ),
     "figure_s4": Item(
         "Figure S4: who takes what for what",
         "Confusion matrices of the annotators and of the main ensemble; rows are the one named first and add up to 1.",
-        "plot_annotator_confusion",
+        "plot_annotators",
         STAND_IN,
         NO_COMPARISON,
     ),

@@ -31,7 +31,7 @@ def remove_small_regions(labels, groups, min_size, found=None):
     the most faces wins, of equals the smaller class number. All small regions are decided at once, so that their order
     does not matter; those that touch only other small regions wait for these to be decided. What never touches a voxel
     that stays (or only unlabelled ones) keeps its label. found: what `connected_regions` gave, to use it again.
-    Returns (labels (Z, Y, X), number of regions that were given another label).
+    Returns (labels (Z, Y, X), number of regions that have another label now).
     """
     regions, sizes = found if found is not None else connected_regions(labels, groups)
     cleaned = np.array(labels)
@@ -39,7 +39,6 @@ def remove_small_regions(labels, groups, min_size, found=None):
     number = np.full(len(sizes), -1)
     number[small] = np.arange(len(small))
     open_region = number[regions]  # index among the small regions that are not decided yet, -1 elsewhere
-    n_removed = 0
     while len(small):
         votes = _face_votes(cleaned, open_region, len(small), len(groups))
         decided = votes.any(axis=1)
@@ -49,10 +48,9 @@ def remove_small_regions(labels, groups, min_size, found=None):
         index = open_region[inside]
         cleaned[inside] = np.where(decided[index], votes.argmax(axis=1)[index], cleaned[inside])
         open_region[inside] = np.where(decided[index], -1, index)
-        n_removed += int(decided.sum())
         if decided.all():
             break
-    return cleaned, n_removed
+    return cleaned, len(np.unique(regions[cleaned != labels]))
 
 
 def _face_votes(labels, open_region, n_regions, n_classes):
