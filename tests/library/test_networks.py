@@ -163,20 +163,23 @@ def test_the_detours_keep_stride_and_dilation(stride, dilation, shape):
 
 @pytest.mark.parametrize(("kernel", "stride"), [(3, 1), (7, (2, 2, 2))])
 @pytest.mark.parametrize("depth", [1, 2, 3, 4, 6])
-@pytest.mark.parametrize("n_channels", [1, 4])
-def test_gradients_in_bfloat16_channels_last(kernel, stride, depth, n_channels):
+@pytest.mark.parametrize(("n_channels", "side"), [(1, 16), (4, 16), (32, 120)])
+@pytest.mark.parametrize("bfloat16", [False, True])
+def test_gradients_of_channels_last_convolutions(kernel, stride, depth, n_channels, side, bfloat16):
     """With fewer slices than the kernel is deep, torch 2.13 gave the kernel an uninitialized gradient on the CPU."""
     torch.manual_seed(0)
-    ours = Conv3d(n_channels, 8, kernel, stride, kernel // 2).to(memory_format=torch.channels_last_3d)
-    x = torch.randn(1, n_channels, depth, 16, 16)
-    outputs = torch.nn.functional.conv3d(x, ours.weight, ours.bias, stride, kernel // 2)
-    with torch.autocast("cpu", torch.bfloat16):
-        fast = ours(x.to(memory_format=torch.channels_last_3d))
+    ours = Conv3d(n_channels, 4, kernel, stride, kernel // 2)
+    x = torch.randn(1, n_channels, depth, side, 16)
+    weight = ours.weight.detach().double().requires_grad_()
+    outputs = torch.nn.functional.conv3d(x.double(), weight, ours.bias.detach().double(), stride, kernel // 2)
     gradient = torch.randn(outputs.shape)
-    exact = torch.autograd.grad(outputs, ours.weight, gradient)[0]
-    found = torch.autograd.grad(fast, ours.weight, gradient.bfloat16())[0]
-    assert (fast - outputs).norm() < 0.02 * outputs.norm()
-    assert (found - exact).norm() < 0.02 * exact.norm()
+    exact = torch.autograd.grad(outputs, weight, gradient.double())[0]
+    ours, x = (t.to(memory_format=torch.channels_last_3d) for t in (ours, x))
+    with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
+        found = ours(x)
+    found_gradient = torch.autograd.grad(found, ours.weight, gradient.to(found.dtype))[0]
+    assert (found - outputs).norm() < 0.02 * outputs.norm()
+    assert (found_gradient - exact).norm() < 0.02 * exact.norm()
 
 
 @pytest.mark.parametrize("name", NETWORKS)

@@ -44,6 +44,13 @@ def test_equal_rows_are_as_high_as_the_lowest():
     assert len({round(box[3], 6) for box in found}) == 1 and found[0][0] == pytest.approx(0)
 
 
+def test_equal_rows_of_wide_panels_are_broken_before_they_get_too_low():
+    found = boxes(paper_output.draw_page([[panel(3)] * 5], equal=True))
+    assert len({round(box[1], 6) for box in found}) == 3  # 2, 2 and 1 panels
+    assert found[0][3] >= paper_output.LOWEST_MM
+    assert len({round(box[1], 6) for box in boxes(paper_output.draw_page([[panel(1)] * 5], equal=True))}) == 1
+
+
 def test_a_long_title_is_wrapped_and_makes_the_page_higher():
     short = paper_output.draw_page([[panel(1, "short")] * 6])
     long = paper_output.draw_page([[panel(1, "a title of many words that needs several lines")] * 6])

@@ -11,7 +11,9 @@ from densecell import files
 
 def test_draws_images_labels_predictions_and_pictures(tmp_path):
     folder = paper_inputs.write_run(tmp_path)
-    matplotlib.image.imsave(folder / "rendering.png", np.random.default_rng(0).random((30, 40)))
+    about = {"scene_box_px": [0, 5, 40, 25], "um_per_px": 0.01, "note": "core: none predicted"}
+    with files.writing(folder / "rendering.png", {"picture": about}) as partial:
+        matplotlib.image.imsave(partial, np.random.default_rng(0).random((36, 40)), format="png")
     place = paper_inputs.place(folder)
     rows = [
         [place, {**place, "labels": place["reference"]}],

@@ -21,7 +21,16 @@ def offscreen():
 def test_one_turn_in_so_many_frames_of_that_size(tmp_path):
     labels = made_up.write_volume(tmp_path / "labels.ome.zarr", made_up.labels())
     output = tmp_path / "turn.mp4"
-    arguments = ["--labels", labels, "--title", "test, reference", "--classes", made_up.CLASSES, "--colors", made_up.COLORS]
+    arguments = [
+        "--labels",
+        labels,
+        "--title",
+        "test, reference",
+        "--classes",
+        made_up.CLASSES,
+        "--colors",
+        made_up.COLORS,
+    ]
     arguments += ["--seconds", "0.8", "--frames-per-second", "10", "--size-px", "240", "--output", str(output)]
     contents = []
     for _ in range(2):

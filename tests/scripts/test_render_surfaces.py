@@ -53,7 +53,9 @@ def test_pictures_show_their_class_and_say_where_one_is_absent(tmp_path, render,
     again = render(["--labels", path], "again")
     assert all((pictures[s] == again[s]).all() for s in SUBJECTS)
     for subject in SUBJECTS:
-        assert files.hash_file(tmp_path / "out" / f"{subject}.png") == files.hash_file(tmp_path / "again" / f"{subject}.png")
+        assert files.hash_file(tmp_path / "out" / f"{subject}.png") == files.hash_file(
+            tmp_path / "again" / f"{subject}.png"
+        )
 
 
 def test_ensemble_is_shown_with_its_chosen_k(tmp_path, render, capsys):
@@ -68,7 +70,16 @@ def test_ensemble_is_shown_with_its_chosen_k(tmp_path, render, capsys):
 
 def test_refuses_unclear_sources_and_unknown_subjects(tmp_path):
     path = made_up.write_volume(tmp_path / "labels.ome.zarr", made_up.labels())
-    rest = ["--title", "t", "--classes", made_up.CLASSES, "--colors", made_up.COLORS, "--outputs", str(tmp_path / "x.png")]
+    rest = [
+        "--title",
+        "t",
+        "--classes",
+        made_up.CLASSES,
+        "--colors",
+        made_up.COLORS,
+        "--outputs",
+        str(tmp_path / "x.png"),
+    ]
     with pytest.raises(ValueError, match="either --labels, or --chosen with --predictions"):
         render_surfaces.main([*rest, "--subjects", '["granule"]'])
     with pytest.raises(ValueError, match="subjects: expected organelles or one of granule, dense_core, found 'cell'"):
@@ -95,8 +106,26 @@ def test_scale_and_axis_names_hold_from_every_side(offscreen):
                 assert not drawn[int(y) - 3 : int(y) + 4, int(x) - 3 : int(x) + 4].any()
 
 
+def test_slices_lie_as_in_two_dimensions_and_the_first_is_on_top(offscreen):
+    """From the front and above, x runs to the right, y toward the viewer and z down; nothing is mirrored."""
+    corner = np.zeros((10, 50, 80), bool)
+    places = {}
+    for axis, name in enumerate("zyx"):
+        for end in (slice(None, 3), slice(-3, None)):
+            mask = corner.copy()
+            mask[tuple(end if i == axis else slice(None) for i in range(3))] = True
+            mesh = surfaces.surface(mask, (50, 10, 10))
+            with surfaces.Scene({"granule": mesh}, {"granule": (0, 0, 139)}, (0.5, 0.5, 0.8), 200, 200) as scene:
+                blue = scene.picture(["granule"], azimuth=0).astype(int)
+            y, x = np.nonzero(blue[..., 2] > blue[..., 0] + 60)
+            places.setdefault(name, []).append((x.mean(), y.mean()))
+    assert places["x"][0][0] < 70 < 130 < places["x"][1][0]
+    assert places["y"][0][1] < 90 < 110 < places["y"][1][1]
+    assert places["z"][0][1] < 90 < 110 < places["z"][1][1]
+
+
 def test_says_what_to_do_where_nothing_can_be_rendered(monkeypatch):
     monkeypatch.setenv("VTK_DEFAULT_OPENGL_WINDOW", "vtkEGLRenderWindow")
     monkeypatch.setattr(rendering_output, "PROBE", "raise SystemExit(1)")
-    with pytest.raises(OSError, match="expected EGL or OSMesa, found neither .* apt-get install"):
+    with pytest.raises(OSError, match=r"expected EGL or OSMesa, found neither .* apt-get install"):
         rendering_output.use_offscreen_rendering()

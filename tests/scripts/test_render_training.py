@@ -72,7 +72,7 @@ def test_refuses_snapshots_that_do_not_fit(arguments, tmp_path):
         render_training.main(arguments)
     facts = {"steps": STEPS, "voxel_size_nm": [50, 10, 10]}
     files.write_json(tmp_path / "snapshots" / "steps.json", facts, {})
-    with pytest.raises(ValueError, match="steps.json: expected the key slice"):
+    with pytest.raises(ValueError, match=r"steps\.json: expected the key slice"):
         render_training.main(arguments)
     assert not (tmp_path / "p.mp4").exists()
 

@@ -18,6 +18,7 @@ DISTRIBUTIONS = {
     "skimage": "scikit-image",
     "yaml": "pyyaml",
     "cv2": "opencv",
+    "imageio_ffmpeg": "imageio-ffmpeg",
 }  # imported name -> PyPI, where they differ
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tifffile
 import workflow_runs as runs
+import yaml
 
 import configuration
 
@@ -109,3 +110,18 @@ def test_what_the_ablations_change():
     assert {e["preset"] for e in experiments.values()} == {"paper"}
     assert main["training"]["learning_rate"] == 0.001 and main["training"]["loss_reduction"] == "sum"
     assert experiments["deeplab_drn"]["training"]["batch_size"] == 4
+
+
+def test_the_commented_records_are_sound_too():
+    text = (runs.REPO / "config/platelet.yaml").read_text()
+    text, n = re.subn(r"(?m)^ *# - (\{name: (released|deepvess|medicalnet))", r"  - \1", text)
+    config = runs.merge(runs.read_config(), yaml.safe_load(text))
+    assert n == 3 and len(config["weight_maps"]) == 2 and len(config["experiments"]) == len(PAPER) + 2
+    assert configuration.check(config, configuration.load_presets(runs.REPO / "config/presets.yaml")) == []
+
+
+def test_tables_figures_and_videos_of_the_paper_are_planned(project):
+    code, output = runs.dry_run_output(project, "paper_figures", *CONFIG, "--config", "seeds_scale=0.1")
+    assert code == 0, output
+    assert "film trainings: 1 more training job" in output and "record_training" in output
+    assert not re.search(r"make_phantom", output)

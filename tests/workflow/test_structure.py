@@ -11,12 +11,18 @@ REPO = Path(__file__).resolve().parents[2]
 RULES, SCRIPTS = REPO / "workflow" / "rules", REPO / "workflow" / "scripts"
 LIBRARY = SCRIPTS / "densecell"
 MODULES = {str(p.relative_to(LIBRARY).with_suffix("")): p for p in sorted(LIBRARY.rglob("*.py"))}
-HELPERS = {"command_line", "figure_output", "paper_output", "progress", "rendering_output"}  # modules that scripts share
+HELPERS = {
+    "command_line",
+    "figure_output",
+    "paper_output",
+    "progress",
+    "rendering_output",
+}  # modules that scripts share
 OUTSIDE_RULES = {"verify_results"}  # run by ./run.sh verify
 SCRIPT_NAMES = sorted({p.stem for p in SCRIPTS.glob("*.py")} - HELPERS)
 
-ON_TORCH = {"devices", "losses", "augmentation", "training", "prediction", "checkpoints"}
-ON_FILES = {"io", "files", "checkpoints"}  # the only modules that touch the disk
+ON_TORCH = {"devices", "losses", "augmentation", "training", "prediction", "checkpoints", "snapshots"}
+ON_FILES = {"io", "files", "checkpoints", "snapshots"}  # the only modules that touch the disk
 FORBIDDEN = {"argparse", "snakemake", "command_line", "progress", "figure_output", "paper_output"}
 
 

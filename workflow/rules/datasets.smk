@@ -55,12 +55,12 @@ rule import_weight_map:
     output:
         weights=directory(f"{R}/weight_maps/{{weight_map}}/{{region}}.ome.zarr"),
         sidecar=f"{R}/weight_maps/{{weight_map}}/{{region}}.ome.zarr.json",
-    wildcard_constraints:
-        weight_map=names_only(IMPORTED),
     log:
         f"{R}/logs/import_weight_map/{{weight_map}}_{{region}}.log",
     benchmark:
         f"{R}/benchmarks/import_weight_map/{{weight_map}}_{{region}}.tsv"
+    wildcard_constraints:
+        weight_map=names_only(IMPORTED),
     conda:
         "../../envs/imaging.yaml"
     params:
@@ -113,10 +113,10 @@ rule plot_weight_map_comparison:
             caption="../report/weight_map_comparison.rst",
             category="1 Preprocessing",
         ),
-    wildcard_constraints:
-        weight_map=names_only(IMPORTED),
     log:
         f"{R}/logs/plot_weight_map_comparison/{{weight_map}}_{{region}}.log",
+    wildcard_constraints:
+        weight_map=names_only(IMPORTED),
     conda:
         "../../envs/report.yaml"
     params:

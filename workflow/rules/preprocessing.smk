@@ -274,12 +274,12 @@ rule build_weight_map:
     output:
         weights=directory(f"{R}/weight_maps/{{weight_map}}/{{region}}.ome.zarr"),
         sidecar=f"{R}/weight_maps/{{weight_map}}/{{region}}.ome.zarr.json",
-    wildcard_constraints:
-        weight_map=names_only(COMPUTED),
     log:
         f"{R}/logs/build_weight_map/{{weight_map}}_{{region}}.log",
     benchmark:
         f"{R}/benchmarks/build_weight_map/{{weight_map}}_{{region}}.tsv"
+    wildcard_constraints:
+        weight_map=names_only(COMPUTED),
     conda:
         "../../envs/imaging.yaml"
     params:

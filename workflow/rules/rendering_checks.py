@@ -1,6 +1,7 @@
 """What `renderings` and `videos` say: names that exist, slices within their region, files of their own.
 
-Each check takes the resolved configuration, in which None stands for what the schema has already refused, and yields findings.
+Each check takes the resolved configuration, in which None stands for what the schema has already refused, and yields
+findings.
 """
 
 from config_checks import by_name, names_in, unknown_name
@@ -89,7 +90,7 @@ def _check_files(config):
             if owner.setdefault(file, what) != what:
                 yield Finding(
                     f"videos.rotations[{i}]",
-                    f"{show(source)} in {show(record['region'])}, whose video {file}.mp4 would also be that of {owner[file]}",
+                    f"{show(source)} in {show(record['region'])}, whose {file}.mp4 would also be that of {owner[file]}",
                     "videos with names of their own",
                     "Rename the region or the ensemble.",
                 )

@@ -38,7 +38,9 @@ def main(argv=None):
     arguments.input("computed", "computed weights, in the same order", several=True)
     arguments.input("labels", "labels of the regions, in the same order", several=True)
     arguments.input("all_labels", "labels of all train regions, for the class balance", several=True)
-    arguments.parameter("imported_settings", "JSON list: weight-map record of each imported", json_argument, required=True)
+    arguments.parameter(
+        "imported_settings", "JSON list: weight-map record of each imported", json_argument, required=True
+    )
     arguments.parameter("computed_settings", "JSON list: record of each computed", json_argument, required=True)
     arguments.parameter("regions", "JSON list: name and volume of each region", json_argument, required=True)
     arguments.output("output", "table (csv)")

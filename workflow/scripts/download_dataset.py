@@ -92,7 +92,9 @@ def fetch(record, url, cache, folder, options):
     """Download the archive into the cache, or find it there; returns (path, SHA-256)."""
     archive = cached_path(record, url, cache)
     again = "It was deleted. Run the same command once more"
-    again += "; found the same again, the publisher has changed the file: get it from the authors, or write to densecell."
+    again += (
+        "; found the same again, the publisher has changed the file: get it from the authors, or write to densecell."
+    )
     if archive.exists():
         try:
             sha256 = check_archive(archive, record, "")
@@ -169,7 +171,12 @@ def provide(record, folder, args):
     archive, sha256, source = get_archive(record, folder, args, options)
     if not datasets.known_checksum(record):
         say(f"WARNING: no checksum is published for this archive, so it could not be verified. Its sha256 is {sha256}")
-    hashes = unpack(record, archive, missing, folder)
+    try:
+        hashes = unpack(record, archive, missing, folder)
+    except archives.ArchiveError as error:
+        if source in (args.url, *record["urls"]):
+            archive.unlink()  # a cut transfer that no checksum told of is not kept in the cache
+        raise ValueError(f"{error} {datasets.by_hand(record, folder, [source])}") from error
     facts = {"dataset": record["name"], "source": source, "sha256": sha256, "size_bytes": archive.stat().st_size}
     verified = "checksum" if datasets.known_checksum(record) else "not verified: no checksum is published"
     files.write_json(folder / "download.json", {**facts, "verified": verified, "files": hashes})

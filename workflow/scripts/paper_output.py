@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 import matplotlib
 import numpy as np
+from matplotlib import patheffects
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch
+from matplotlib.patches import Patch, Rectangle
 
 from densecell import files, io, paper, rendering
 from densecell.classes import BACKGROUND, UNLABELLED, Classes
@@ -16,7 +17,8 @@ from figure_output import classes_per_slice
 
 INCH_MM = 25.4
 WIDTH_MM, GAP_MM, HIGHEST_MM = 180, 2.0, 62  # of the page; between panels; of a row of panels
-LINE_MM, LETTER_MM, CHARACTER_MM = 3.2, 4.2, 1.45  # one line of text, a panel's letter, a character of its title
+LOWEST_MM = 22  # of equal rows; wide panels get fewer columns
+LINE_MM, LETTER_MM, CHARACTER_MM = 3.2, 4.6, 1.42  # one line of text, a panel's letter, a character of its title
 LEGEND_COLUMNS = 8
 FONT_POINTS, LETTER_POINTS = 7, 9
 MOST_PIXELS = 2000  # a side of a slice that is drawn; larger ones are thinned out
@@ -59,10 +61,10 @@ class Look(NamedTuple):
 def draw_page(rows, equal=False, legend=None):
     """A figure of WIDTH_MM with rows of panels; in each row they are equally high and fill the width, up to HIGHEST_MM.
 
-    equal: all rows are as high as the lowest, so that panels of one aspect are equally large. legend: handles for the
-    bottom of the page.
+    equal: all rows are as high as the lowest, so that panels of one aspect are equally large, and rows that would be
+    lower than LOWEST_MM are broken. legend: handles for the bottom of the page.
     """
-    rows = [row for row in rows if row]
+    rows = _broken([row for row in rows if row]) if equal else [row for row in rows if row]
     heights = [min(HIGHEST_MM, (WIDTH_MM - GAP_MM * (len(row) - 1)) / sum(p.aspect for p in row)) for row in rows]
     heights = [min(heights)] * len(rows) if equal else heights
     titles = [[_wrapped(p, height) for p in row] for row, height in zip(rows, heights)]
@@ -85,6 +87,13 @@ def draw_page(rows, equal=False, legend=None):
             columns = min(LEGEND_COLUMNS, len(legend))
             figure.legend(handles=legend, loc="lower center", ncols=columns, frameon=False, **spacing)
     return figure
+
+
+def _broken(rows):
+    """The rows broken into rows of at most so many panels that those are LOWEST_MM high; two at the least."""
+    widest = max(panel.aspect for row in rows for panel in row)
+    n = max(2, int((WIDTH_MM + GAP_MM) // (widest * LOWEST_MM + GAP_MM)))
+    return [row[i : i + n] for row in rows for i in range(0, len(row), n)]
 
 
 def _wrapped(panel, height):
@@ -184,16 +193,23 @@ class Slices:
         return Panel(letter, title, _aspect(plane, voxel_nm), draw)
 
     def picture(self, letter, title, record):
-        """Panel of a PNG (a rendering)."""
+        """Panel of a rendering (PNG): its scene alone, with scale bar and note at the size of this page."""
         path = record["picture"]
         self.parents[path] = files.content_id(path)
-        picture = io.read_png(path)
+        about = files.read_sidecar(path)["picture"]
+        left, top, width, height = about["scene_box_px"]
+        scene = io.read_png(path)[top : top + height, left : left + width]
 
         def draw(axes):
-            axes.imshow(picture)
+            axes.imshow(scene)
+            _scene_scale_bar(axes, width, height, about["um_per_px"])
+            if about["note"]:
+                box = {"facecolor": "white", "edgecolor": "none", "pad": 1}
+                text = textwrap.fill(about["note"], 16)
+                axes.text(width / 2, height / 2, text, ha="center", va="center", bbox=box)
             _bare(axes)
 
-        return Panel(letter, title, picture.shape[1] / picture.shape[0], draw)
+        return Panel(letter, title, width / height, draw)
 
     def panel(self, record):
         """The panel a record describes: a picture, labels or an image, whichever it names first in this order."""
@@ -235,6 +251,18 @@ def _finish(axes, voxel_nm):
     bar, text = axes.patches[-1], axes.texts[-1]
     text.set(fontsize=FONT_POINTS, ha="right", x=bar.get_x() + bar.get_width())  # it may be wider than the bar
     _bare(axes)
+
+
+def _scene_scale_bar(axes, width, height, um_per_px):
+    """A scale bar for a scene (of parallel projection) of width x height px, over the smaller one drawn there."""
+    length_um = rendering.scale_bar_length_um(width * um_per_px)
+    length_px, right, bottom = length_um / um_per_px, 0.98 * width, 0.99 * height
+    covered = (right - length_px - 0.03 * width, 0.95 * height)
+    axes.add_patch(Rectangle(covered, width, height, color="white", linewidth=0))
+    axes.add_patch(Rectangle((right - length_px, bottom - 0.014 * height), length_px, 0.014 * height, color="black"))
+    halo = [patheffects.withStroke(linewidth=2, foreground="white")]
+    style = {"ha": "right", "va": "bottom", "fontsize": FONT_POINTS, "path_effects": halo}
+    axes.text(right, bottom - 0.025 * height, f"{length_um:g} µm", **style)
 
 
 def _bare(axes):

@@ -26,7 +26,9 @@ def main(argv=None):
     arguments.input("imported", "imported weights (OME-Zarr)")
     arguments.input("table", "their comparison (csv, from compare_weight_maps)")
     arguments.parameter("region", "name of the region", str, "")
-    arguments.parameter("names", "JSON list: names of the computed and of the imported weight map", json_argument, required=True)
+    arguments.parameter(
+        "names", "JSON list: names of the computed and of the imported weight map", json_argument, required=True
+    )
     arguments.parameter("colors", "JSON record of class: #rrggbb", json_argument, required=True)
     arguments.parameter("classes", "JSON list of name and group", json_argument, required=True)
     arguments.parameter("dpi", "dots per inch", int, 150)
@@ -49,7 +51,9 @@ def main(argv=None):
         (bottom_left, computed, f"computed: {display_name(ours)}"),
         (bottom_right, imported, f"imported: {display_name(theirs)}"),
     ):
-        shown = rendering.show_slice(axes, picture, voxel_nm, cmap="magma", vmin=0, vmax=highest, interpolation="nearest")
+        shown = rendering.show_slice(
+            axes, picture, voxel_nm, cmap="magma", vmin=0, vmax=highest, interpolation="nearest"
+        )
         axes.set_title(title)
         figure.colorbar(shown, ax=axes, label="error weight")
     difference = imported - computed

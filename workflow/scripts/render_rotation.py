@@ -1,6 +1,7 @@
 """Film the organelles of a label volume, turning once around the stack's z axis: surfaces as in render_surfaces, as mp4.
 
-Surfaces are made once and simplified to --max-triangles; then only the camera turns. The last frame leads on to the first.
+Surfaces are made once and simplified to --max-triangles; then only the camera turns. The last frame leads on to the
+first.
 """
 
 from command_line import Arguments, run

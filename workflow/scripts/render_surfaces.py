@@ -1,15 +1,15 @@
 """Render the organelles of a label volume as surfaces in 3D: all together in their cells, and each class by itself.
 
-Marching cubes with the physical voxel size and light smoothing that keeps volumes; a volume of more than --max-voxels is reduced
-by the majority of blocks, slab by slab. The camera follows from the size of the volume alone, so pictures of one region can be
-compared. A class that is absent is said to be so.
+Marching cubes with the physical voxel size and light smoothing that keeps volumes; a volume of more than --max-voxels
+is reduced by the majority of blocks, slab by slab. The camera follows from the size of the volume alone, so pictures
+of one region can be compared. A class that is absent is said to be so.
 """
 
 import imagecodecs
 
 from command_line import Arguments, json_argument, run
 from densecell import files, surfaces
-from densecell.videos import ScenePage, scene_size
+from densecell.videos import TITLE_PX, ScenePage, scene_size
 from figure_output import display_name
 from rendering_output import Labels, add_label_arguments, use_offscreen_rendering
 
@@ -48,7 +48,10 @@ def main(argv=None):
             page = ScenePage(WIDTH, HEIGHT, title, legend, scene.um_per_px, room)
             nothing = all(meshes[name] is None for name in names if name != surfaces.CELL)
             note = f"{display_name(subject)}: {labels.absent}" if nothing else ""
-            with files.writing(path, args.record) as partial:
+            # for figures that show the scene small: where it lies on the page, its scale, what is written into it
+            scene_box = [0, TITLE_PX, *page.scene_size]
+            picture = {"scene_box_px": scene_box, "um_per_px": scene.um_per_px, "note": note}
+            with files.writing(path, {**args.record, "picture": picture}) as partial:
                 partial.write_bytes(imagecodecs.png_encode(page.draw(scene.picture(names), scene.axis_places(), note)))
 
 

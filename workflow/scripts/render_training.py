@@ -1,9 +1,9 @@
 """Film how a network learns, from snapshots of its class probabilities in one slice: two videos (mp4).
 
-Probabilities: one panel for each class but those of the background, tinted from black to the class color. Segmentation: the
-image, the reference and the likeliest class. The snapshots' folder holds steps.json and a volume <class>.ome.zarr (T, Y, X) uint8,
-probability x 255, for each class. Snapshots are read and written one by one; each is shown equally long, so that a video lasts
-about --seconds (longer where there are more snapshots than frames).
+Probabilities: one panel for each class but those of the background, tinted from black to the class color.
+Segmentation: the image, the reference and the likeliest class. The snapshots' folder holds steps.json and a volume
+<class>.ome.zarr (T, Y, X) uint8, probability x 255, for each class. Snapshots are read and written one by one; each
+is shown equally long, so that a video lasts about --seconds (longer where there are more snapshots than frames).
 """
 
 from pathlib import Path
@@ -36,8 +36,8 @@ class Snapshots:
         for volume in self.volumes:
             if volume.shape != (len(self.steps), *self.shape) or volume.dtype != np.uint8:
                 raise ValueError(
-                    f"{volume.path}: expected uint8 (T, Y, X) = {(len(self.steps), *self.shape)}, a map for each of the steps in "
-                    f"steps.json, found {volume.dtype} {volume.shape}. Record the training again"
+                    f"{volume.path}: expected uint8 (T, Y, X) = {(len(self.steps), *self.shape)}, a map for each of the "
+                    f"steps in steps.json, found {volume.dtype} {volume.shape}. Record the training again"
                 )
 
     def __len__(self):
@@ -54,8 +54,8 @@ def read_slices(args, snapshots):
     box = image.attributes.get("inner", [[0, n] for n in image.shape])
     if reference.shape[1:] != snapshots.shape or not snapshots.slice < reference.shape[0]:
         raise ValueError(
-            f"{args.reference}: expected slices {snapshots.shape} (y, x) and more than {snapshots.slice} of them, as in the "
-            f"snapshots, found {reference.shape}. Record the training again"
+            f"{args.reference}: expected slices {snapshots.shape} (y, x) and more than {snapshots.slice} of them, as in "
+            f"the snapshots, found {reference.shape}. Record the training again"
         )
     plane = read_plane(image, snapshots.slice, box).astype(np.float64)
     darkest, brightest = rendering.gray_range(plane)

@@ -25,8 +25,8 @@ BITEXACT = ["-fflags", "+bitexact", "-flags:v", "+bitexact", "-map_metadata", "-
 def use_offscreen_rendering():
     """Make VTK render without a screen, by the first of EGL, OSMesa and VTK's own choice that draws a test picture.
 
-    Asked in a process of its own, since VTK may crash where a library is missing. A VTK_DEFAULT_OPENGL_WINDOW set by the user
-    is kept. Raises OSError where nothing renders.
+    Asked in a process of its own, since VTK may crash where a library is missing. A VTK_DEFAULT_OPENGL_WINDOW set by
+    the user is kept. Raises OSError where nothing renders.
     """
     chosen = os.environ.get("VTK_DEFAULT_OPENGL_WINDOW")
     for window in [chosen] if chosen else WINDOWS:
@@ -36,8 +36,9 @@ def use_offscreen_rendering():
             os.environ["VTK_DEFAULT_OPENGL_WINDOW"] = window
             return
     raise OSError(
-        f"3D rendering without a screen: expected EGL or OSMesa, found neither (tried {chosen or 'both'}). Install Mesa's EGL "
-        "(Debian, Ubuntu: apt-get install libegl1 libgl1-mesa-dri; conda: mesalib), or leave renderings and videos.rotations empty"
+        f"3D rendering without a screen: expected EGL or OSMesa, found neither (tried {chosen or 'both'}). "
+        "Install Mesa's EGL (Debian, Ubuntu: apt-get install libegl1 libgl1-mesa-dri; conda: mesalib), or leave "
+        "renderings and videos.rotations empty"
     )
 
 
@@ -107,7 +108,8 @@ class Labels:
 def new_video(path, width, height, frames_per_second, record):
     """Write an mp4 (H.264, yuv420p) frame by frame, whole or not at all; equal frames give equal bytes.
 
-    Yields a function that takes the next frame, (height, width, 3) uint8; width and height are even. Raises OSError where ffmpeg fails.
+    Yields a function that takes the next frame, (height, width, 3) uint8; width and height are even. Raises OSError
+    where ffmpeg fails.
     """
     with files.writing(path, record) as partial:
         encoder = imageio_ffmpeg.write_frames(

@@ -21,8 +21,8 @@ STYLE = """<!DOCTYPE html>
 <meta charset="utf-8">
 <title>Guay et al. 2021 with densecell</title>
 <style>
-body {font-family: sans-serif; max-width: 62em; margin: 1em auto; padding: 0 1em; line-height: 1.45}
-table {border-collapse: collapse; margin: 0.8em 0}
+body {font-family: sans-serif; max-width: 76em; margin: 1em auto; padding: 0 1em; line-height: 1.45}
+table {border-collapse: collapse; margin: 0.8em 0; font-size: 0.9em}
 th, td {padding: 0.15em 0.7em; border-bottom: 1px solid #ccc; text-align: right; vertical-align: top}
 th:first-child, td:first-child {text-align: left}
 img {max-width: 100%; display: block; margin: 0.8em 0; border: 1px solid #ddd}

@@ -133,8 +133,17 @@ def _tar_members(archive, most_bytes, most_files):
 def _safe_name(name, path):
     """`name` if it stays in the folder it is unpacked to; ArchiveError otherwise."""
     parts = PurePosixPath(name).parts
-    if not name or name.startswith("/") or ".." in parts or "\\" in name or "\0" in name or re.match(r"^[A-Za-z]:", name):
-        raise ArchiveError(f"{path}: expected names inside the archive's folder, found {name!r}. Do not unpack it by hand.")
+    if (
+        not name
+        or name.startswith("/")
+        or ".." in parts
+        or "\\" in name
+        or "\0" in name
+        or re.match(r"^[A-Za-z]:", name)
+    ):
+        raise ArchiveError(
+            f"{path}: expected names inside the archive's folder, found {name!r}. Do not unpack it by hand."
+        )
     return name
 
 

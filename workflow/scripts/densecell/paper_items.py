@@ -53,7 +53,8 @@ ITEMS = {
         "ensemble. (k) MIoU(org) of every algorithm on eval and test. (m) Volume fractions of the organelles.",
         "plot_paper_overview, render_surfaces, make_paper_tables, compute_volume_fractions",
         "(a, b) Subject 1 as a whole is not public: without it, the eval region is shown. (d to j) "
-        f"{RENDERED} (g to j, m) {STAND_IN} (m) The algorithm counts within analysis.volume_fractions.margin_nm of the "
+        f"{RENDERED} They show all that is predicted in the region, also outside a single labelled cell. "
+        f"(g to j, m) {STAND_IN} (m) The algorithm counts within analysis.volume_fractions.margin_nm of the "
         'first annotator\'s cell; the paper says "a small region" around it.',
     ),
     "figure_4": Item(

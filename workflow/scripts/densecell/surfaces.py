@@ -1,9 +1,9 @@
 """Surfaces of labelled objects in 3D: label volumes -> closed meshes in micrometers -> pictures.
 
-Arrays are (Z, Y, X), sizes (z, y, x). A scene's coordinates are X = x, Y = -y, Z = -z in micrometers from the outer corner
-of voxel 0: seen from above, slices lie as they are shown in 2D, with slice 0 on top, and nothing is mirrored. The
-projection is parallel, so that a scale bar holds everywhere. pyvista (VTK) was chosen because it meshes, smooths and
-renders without a screen.
+Arrays are (Z, Y, X), sizes (z, y, x). A scene's coordinates are X = x, Y = -y, Z = -z in micrometers from the outer
+corner of voxel 0: seen from above, slices lie as they are shown in 2D, with slice 0 on top, and nothing is mirrored.
+The projection is parallel, so that a scale bar holds everywhere. pyvista (VTK) was chosen because it meshes, smooths
+and renders without a screen.
 """
 
 import numpy as np
@@ -44,8 +44,8 @@ def read_reduced(volume, n_classes, max_voxels):
     """A label volume as an array of at most `max_voxels`, read slab by slab, and what it is then.
 
     volume: has shape, voxel_size_nm and slab_depth and gives slices by volume[start:stop]. Reduced blocks take their
-    majority class (ties: the rarer class). Returns (labels (Z', Y', X') uint8, voxel_size_nm (z, y, x), factors). Raises
-    ValueError for a label that is neither a class nor 255.
+    majority class (ties: the rarer class). Returns (labels (Z', Y', X') uint8, voxel_size_nm (z, y, x), factors).
+    Raises ValueError for a label that is neither a class nor 255.
     """
     factors = reduction_factors(volume.shape, volume.voxel_size_nm, max_voxels)
     depth_that_fits = SLAB_BYTES // (volume.shape[1] * volume.shape[2] * factors[0])
@@ -67,7 +67,8 @@ def surface(mask, voxel_size_nm):
     """Closed, smoothed surface of a boolean volume (Z, Y, X), or None if it is empty.
 
     Marching cubes at the borders of the voxels, closed where objects are cut by the volume's faces; then windowed-sinc
-    smoothing, which keeps the volume of all but objects of a few voxels: these stay as they are, lest they vanish. Returns pyvista.PolyData in the scene's coordinates (micrometers).
+    smoothing, which keeps the volume of all but objects of a few voxels: these stay as they are, lest they vanish.
+    Returns pyvista.PolyData in the scene's coordinates (micrometers).
     """
     occupied = [np.flatnonzero(mask.any(axis=others)) for others in ((1, 2), (0, 2), (0, 1))]
     if not len(occupied[0]):
@@ -111,8 +112,8 @@ def simplified(mesh, max_triangles):
 def class_surfaces(labels, voxel_size_nm, classes, max_triangles=None):
     """{class name: surface or None} of each organelle class, after CELL, the union of all that is not background.
 
-    labels: (Z, Y, X) uint8, 255 counts as background; classes: densecell.classes.Classes. max_triangles: of all together,
-    shared out by size; None: no limit.
+    labels: (Z, Y, X) uint8, 255 counts as background; classes: densecell.classes.Classes. max_triangles: of all
+    together, shared out by size; None: no limit.
     """
     tissue = np.append(classes.group_ids, np.zeros(256 - len(classes), np.uint8)) > 0
     meshes = {CELL: surface(tissue[labels], voxel_size_nm)}
@@ -136,8 +137,9 @@ def _camera_axes(azimuth):
 class Scene:
     """Meshes in the outlined box of their region, seen by a camera that depends on the box and the picture's size only.
 
-    meshes: {name: surface or None} from `class_surfaces`; colors: {name: (red, green, blue) uint8}; size_um: of the box (z, y, x);
-    width, height: of the pictures in px. `um_per_px` holds everywhere in the picture. Use it in a with statement.
+    meshes: {name: surface or None} from `class_surfaces`; colors: {name: (red, green, blue) uint8}; size_um: of the
+    box (z, y, x); width, height: of the pictures in px. `um_per_px` holds everywhere in the picture. Use it in a with
+    statement.
     """
 
     def __init__(self, meshes, colors, size_um, width, height):

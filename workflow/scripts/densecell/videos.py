@@ -35,8 +35,8 @@ def luminance(color):
 def color_ramp(color):
     """(256, 3) uint8 from black through a class color to a tint of it that is bright enough to read.
 
-    color: (red, green, blue) uint8. Brightness rises evenly: from black to the color, to the same hue at its fullest and
-    toward white, as far as READABLE_LUMINANCE; a bright color is itself the end.
+    color: (red, green, blue) uint8. Brightness rises evenly: from black to the color, to the same hue at its fullest
+    and toward white, as far as READABLE_LUMINANCE; a bright color is itself the end.
     """
     color = np.asarray(color, float) / 255
     stops = [color * 0, color, color / max(color.max(), 1 / 255), np.ones(3)]
@@ -102,8 +102,8 @@ def legend_height(width, names):
 class ScenePage(Page):
     """A page with one 3D picture, its scale bar and a legend, for stills and rotations.
 
-    legend: [(name as shown, remark, (red, green, blue) uint8, opacity)]; um_per_px: of the picture; room: the names for which
-    the legend has room (those of another page whose picture is to have the same size).
+    legend: [(name as shown, remark, (red, green, blue) uint8, opacity)]; um_per_px: of the picture; room: the names
+    for which the legend has room (those of another page whose picture is to have the same size).
     """
 
     def __init__(self, width, height, title, legend, um_per_px, room=()):
@@ -147,8 +147,8 @@ def scene_size(width, height, names):
 class PanelPage(Page):
     """A grid of equal panels with captions that show (Y, X, 3) pictures of one slice; a scale bar in the first.
 
-    captions: of the panels, row by row; shape: (Y, X) of the pictures; voxel_size_nm (z, y, x); legend: [(name, color)] or
-    none; ramps: a (256, 3) color ramp for each panel, drawn below it as 0 to 1, or none.
+    captions: of the panels, row by row; shape: (Y, X) of the pictures; voxel_size_nm (z, y, x); legend: [(name,
+    color)] or none; ramps: a (256, 3) color ramp for each panel, drawn below it as 0 to 1, or none.
     """
 
     def __init__(self, captions, n_columns, shape, voxel_size_nm, legend=(), ramps=()):

@@ -15,7 +15,8 @@ class Conv3d(nn.Conv3d):
 
     One slice and one input channel: channels-last bfloat16 convolutions returned uninitialized values; only the
     kernel's middle plane meets the single slice, so that plane is applied in 2D. Fewer slices than the kernel is deep:
-    there the kernel's gradient was uninitialized; with the zeros around the slices put in first it is right. Thin
+    in channels-last memory the kernel's gradient was uninitialized, or written beyond its end; with the zeros around
+    the slices put in first it is right. Thin
     float32 windows: torch looks at N * C * Z * Y and takes its slow 3D convolution, two to five times slower for a
     step; with z as the last axis it takes the fast one.
     """
@@ -26,16 +27,15 @@ class Conv3d(nn.Conv3d):
             plane = self.weight[:, :, self.kernel_size[0] // 2].contiguous()
             steps = {"stride": self.stride[1:], "padding": self.padding[1:], "dilation": self.dilation[1:]}
             return functional.conv2d(x[:, :, 0].contiguous(), plane, self.bias, **steps).unsqueeze(2)
-        fast_types = torch.is_autocast_enabled("cpu")
-        if x.device.type == "cpu" and fast_types and 1 < z < self.kernel_size[0] and self.padding[0]:
-            x = functional.pad(x, (0, 0, 0, 0, self.padding[0], self.padding[0]))
-            return functional.conv3d(x, self.weight, self.bias, self.stride, (0, *self.padding[1:]), self.dilation)
-        slow = x.device.type == "cpu" and n * c * z * y <= SMALL_INPUT and not fast_types
+        slow = x.device.type == "cpu" and n * c * z * y <= SMALL_INPUT and not torch.is_autocast_enabled("cpu")
         if slow and self.kernel_size[0] > 1:
             stride, pad, dilation = ((*v[1:], v[0]) for v in (self.stride, self.padding, self.dilation))
             weight = self.weight.permute(0, 1, 3, 4, 2)
             turned = functional.conv3d(x.permute(0, 1, 3, 4, 2), weight, self.bias, stride, pad, dilation)
             return turned.permute(0, 1, 4, 2, 3)  # (N, C, Y, X, Z) -> (N, C, Z, Y, X)
+        if x.device.type == "cpu" and 1 < z < self.kernel_size[0] and self.padding[0]:
+            x = functional.pad(x, (0, 0, 0, 0, self.padding[0], self.padding[0]))
+            return functional.conv3d(x, self.weight, self.bias, self.stride, (0, *self.padding[1:]), self.dilation)
         return super().forward(x)
 
 
