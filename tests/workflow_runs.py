@@ -14,8 +14,11 @@ from pathlib import Path
 import yaml
 
 REPO = Path(__file__).resolve().parents[1]
-PROJECT = ("Snakefile", "config.yaml", "config", "envs", "profiles", "workflow", "tests/workflow/tiny.yaml")
+PROJECT = ("Snakefile", "config.yaml", "config", "envs", "profiles", "workflow")
+PROJECT += ("tests/workflow/tiny.yaml", "tests/workflow/tiny_paper.yaml")
 TINY = ("--configfile", "tests/workflow/tiny.yaml")
+TINY_PAPER = (*TINY, "tests/workflow/tiny_paper.yaml")
+TARGETS = ("all", "paper_figures", "renderings", "videos")
 JOB = re.compile(r"\| tee \S*?/logs/(\S+)\.log$", re.MULTILINE)
 OPTION_WITHOUT_VALUE = re.compile(r" --[\w-]+ +(?=--)")
 STATISTICS = re.compile(r"^(\w+) +(\d+)$", re.MULTILINE)
@@ -78,7 +81,7 @@ def dry_run_output(folder, *arguments):
 def planned_jobs(output):
     """The jobs of a dry run's output as "rule/wildcards", such as train_network/unet_seed1 (names of their logs)."""
     jobs = JOB.findall(output)
-    statistics = {rule: int(n) for rule, n in STATISTICS.findall(output) if rule not in ("all", "total")}
+    statistics = {rule: int(n) for rule, n in STATISTICS.findall(output) if rule not in (*TARGETS, "total")}
     assert statistics == Counter(job.split("/")[0] for job in jobs), output
     assert not OPTION_WITHOUT_VALUE.search(output), "a script would be called with an option that has no value"
     return set(jobs)

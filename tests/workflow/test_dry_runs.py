@@ -9,7 +9,6 @@ import tifffile
 import workflow_runs as runs
 
 SHARED = runs.REPO.parent / "shared" / "data"
-TARGETS = ("paper_figures", "renderings", "videos")
 PHANTOM_JOB = re.compile(r"make_phantom|subject[12]")
 
 
@@ -37,12 +36,11 @@ def test_default_configuration_trains_what_it_names(project):
 
 def test_every_rule_is_planned_by_a_ready_configuration(project, tmp_path):
     """By the default, by all targets of the paper on the phantom, or by the platelets with the released weights."""
-    targets = ("all", "paper_figures", "renderings", "videos")
     released = {"name": "released", "path": "{data_root}/platelet/train-error-weights.tif", "axes": "zyx"}
     platelet = runs.read_config("config/platelet.yaml")
     runs.edit(platelet, "weight_maps", [*platelet["weight_maps"], released])
     jobs = runs.dry_run(project)
-    jobs |= runs.dry_run(project, *targets, "--configfile", "config/phantom_paper.yaml", "--config", "seeds_scale=0.2")
+    jobs |= runs.dry_run(project, *runs.TARGETS, "--configfile", "config/phantom_paper.yaml", "--config", "seeds_scale=0.2")
     arguments = runs.write_config(tmp_path / "platelet.yaml", {**platelet, "seeds_scale": 0.01})
     jobs |= runs.dry_run(project, *arguments)
     assert runs.rules_of(jobs) == {block.id for block in rule_blocks()}
@@ -151,7 +149,7 @@ def rule_blocks():
             # a rule ends where a line without indentation begins
             name, text = block.split(":", 1)
             text = re.split(r"(?m)^(?=\S)", text)[0]
-            if "    output:" in text or name not in TARGETS:
+            if "    output:" in text or name not in runs.TARGETS:
                 blocks.append(pytest.param(text, id=name))
     return blocks
 

@@ -9,8 +9,9 @@ import workflow_runs as runs
 pytestmark = pytest.mark.slow
 
 # What follows a change, as patterns of rule/wildcards
-SCORES = "compute_metrics plot_confusion plot_ranking write_summary "
-FRACTIONS = "gather_volume_fractions plot_volume_fractions write_summary "
+COMPARED = "compare_networks compute_ensemble_gain plot_network_comparison plot_ensemble_gain "
+SCORES = "compute_metrics plot_confusion plot_ranking write_summary " + COMPARED + "compare_annotators plot_annotators/* "
+FRACTIONS = "gather_volume_fractions plot_volume_fractions write_summary plot_annotators/* "
 WHOLE = "predict_volume/* export_tiff/* compute_tissue_fractions/* plot_volume/* " + FRACTIONS
 
 
@@ -24,7 +25,7 @@ def of_prediction(ensemble):
 
 def of_training(experiment):
     """The training of an experiment and what follows; it is the only one of its ensemble."""
-    ranked = f"rank_candidates/{experiment} build_ensemble/{experiment}_* rank_networks plot_training_curves "
+    ranked = f"rank_candidates/{experiment} build_ensemble/{experiment}_* list_candidates/{experiment} rank_networks plot_training_curves "
     return f"train_network/{experiment}_* " + ranked + of_prediction(experiment)
 
 
@@ -45,13 +46,17 @@ CONFIG_CHANGES = [
     ("figures.dpi", 100, "plot_*"),
     ("figures.slices_per_region", 2, "plot_segmentation/* plot_volume/*"),
     ("analysis.volume_fractions.margins_nm", [50, 100], "compute_volume_fractions/* " + FRACTIONS),
-    ("analysis.volume_fractions.margin_nm", 50, "plot_volume_fractions write_summary"),
+    ("analysis.volume_fractions.margin_nm", 50, "plot_volume_fractions write_summary plot_annotators/*"),
     ("weight_maps[0].edge_sigma_px", 5, NOTHING),  # `paper`, which no experiment names
     ("weight_maps[1].edge_sigma_px", 5, WEIGHTS),
     ("experiments[0].training.learning_rate", 0.001, of_training("hybrid")),
     ("experiments[1].training.learning_rate", 0.001, of_training("unet")),
     ("experiments[1].options.base_width", 6, of_training("unet")),
     ("ensembles[1].top_k", [2], of_prediction("unet")),
+    ("ensembles[1].random_draws", 3, NOTHING),  # two seeds give one set of two
+    ("ensembles[1].n_singles", 1, "list_candidates/unet " + of_prediction("unet")),
+    ("experiments[1].tile", [1, 252, 252], of_training("unet")),
+    ("analysis.comparison.n_bootstrap", 500, "compare_networks plot_network_comparison"),
     ("regions[0].y", [0, 54], "normalize_region/train extract_labels/train_* " + WEIGHTS),
     ("regions[2].z", [0, 4], of_region("test")),
     ("regions[2].mask", "none", "compute_confusion_matrix/test_* " + SCORES),
@@ -131,7 +136,7 @@ def test_one_more_seed_trains_once_and_touches_no_other_experiment(finished_run,
     runs.edit(config, "experiments[1].seeds", [1, 2, 3])
     planned = runs.dry_run(finished_run, *runs.write_config(tmp_path / "changed.yaml", config))
     trained = {"train_network/unet_seed1", "train_network/unet_seed2"}
-    assert planned - all_jobs == {"train_network/unet_seed3", "build_ensemble/unet_top3"}
+    assert planned - all_jobs == {"train_network/unet_seed3"}
     assert planned & all_jobs == matching(all_jobs, of_training("unet")) - trained
 
 
