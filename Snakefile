@@ -38,3 +38,4 @@ rule all:
         SMALL_REGION_OUTPUTS,
         ANNOTATOR_OUTPUTS,
         FIGURES,
+        WEIGHT_MAP_COMPARISONS,

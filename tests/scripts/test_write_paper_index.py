@@ -31,7 +31,9 @@ def write(tmp_path):
         ]
         arguments += ["--poster-table", made_up.write_table(folder / "p.csv", paper.add_published(poster, None, {}))]
         arguments += ["--text-numbers", made_up.write_table(folder / "t.csv", paper.add_published_text(text, None))]
-        sentences = pd.DataFrame({"experiment": ["a"], "other": ["b"], "score": ["s"], "sentence": ["a < b."]})
+        sentences = pd.DataFrame(
+            {"experiment": ["a"], "other": ["b"], "score": ["test_miou_org"], "sentence": ["a < b."]}
+        )
         arguments += ["--sentences", made_up.write_table(tmp_path / "sentences.csv", sentences)]
         (tmp_path / "figures").mkdir(exist_ok=True)
         (tmp_path / "figures" / "x.png").write_bytes(b"png")
@@ -49,6 +51,7 @@ def test_every_figure_is_listed_and_says_why_it_is_left_out(write):
         assert f'id="{name}"' in html and item.title in html
     assert "Left out. videos.rotations" in html
     assert "Left out. analysis.foreground.regions is empty." in html and "a &lt; b." in html
+    assert "<summary>test MIoU(org): 1 sentence</summary>" in html
 
 
 def test_pictures_are_inside_and_their_files_named(write, tmp_path):

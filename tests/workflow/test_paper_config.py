@@ -78,3 +78,23 @@ def test_refuses_names_that_do_not_exist_and_regions_of_another_role(shipped, pa
     config = {**copy.deepcopy(shipped), "paper": paper}
     found = {finding.path: finding for finding in configuration.check(config, PRESETS)}
     assert expected in found[path].expected
+
+
+# ------------------------------------------------------------------------------------------------------- dry runs
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    return runs.copy_project(tmp_path_factory.mktemp("project"))
+
+
+def test_the_platelets_have_every_figure_but_those_of_the_compared_cell(project):
+    arguments = ("--configfile", "config/platelet.yaml", "--config", "seeds_scale=0.02")
+    jobs = runs.dry_run(project, "paper_figures", *arguments)
+    drawn = {job.split("/")[1] for job in jobs if job.startswith("plot_paper_panels/")}
+    assert drawn == {"figure_1", "figure_s1", "figure_s2"}
+    assert {"plot_paper_members", "plot_paper_overview", "make_paper_tables", "write_paper_index"} <= jobs
+    assert "plot_foreground/eval" in jobs and not [job for job in jobs if "annotator" in job]
+
+
+def test_the_phantom_has_the_compared_cell_too(project):
+    jobs = runs.dry_run(project, "paper_figures", *runs.TINY)
+    assert {"plot_paper_panels/figure_s3", "plot_annotators/compare", "render_surfaces/compare_annotator_1"} <= jobs

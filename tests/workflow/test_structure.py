@@ -22,7 +22,7 @@ OUTSIDE_RULES = {"verify_results"}  # run by ./run.sh verify
 SCRIPT_NAMES = sorted({p.stem for p in SCRIPTS.glob("*.py")} - HELPERS)
 
 ON_TORCH = {"devices", "losses", "augmentation", "training", "prediction", "checkpoints", "snapshots"}
-ON_FILES = {"io", "files", "checkpoints", "snapshots"}  # the only modules that touch the disk
+ON_FILES = {"io", "files", "checkpoints", "snapshots", "archives", "downloads"}  # the only modules that touch the disk
 FORBIDDEN = {"argparse", "snakemake", "command_line", "progress", "figure_output", "paper_output"}
 
 

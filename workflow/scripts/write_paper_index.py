@@ -97,6 +97,18 @@ def html_text_numbers(table):
     return "\n".join([*lines, "</table>"])
 
 
+def html_sentences(table):
+    """The sentences of the network comparison, one fold-out list per score (such as test_miou_org)."""
+    lines = []
+    for score, rows in table.groupby("score", sort=False):
+        role, _, measure = str(score).partition("_")
+        title = f"{role} {TITLES.get(measure, measure)}: {len(rows)} sentence{'s' if len(rows) > 1 else ''}"
+        lines += [f"<details><summary>{escape(title)}</summary>", "<ul>"]
+        lines += [f"<li>{escape(str(sentence))}</li>" for sentence in rows["sentence"]]
+        lines += ["</ul>", "</details>"]
+    return "\n".join(lines)
+
+
 def picture(path):
     """An image element with the PNG inside."""
     data = base64.b64encode(Path(path).read_bytes()).decode()
@@ -162,9 +174,8 @@ def main(argv=None):
         html_text_numbers(io.read_table(args.text_numbers)),
         '<p class="note">File: <code>paper/text_numbers.csv</code>.</p>',
         '<h2 id="comparison">Networks against each other</h2>',
-        "<ul>",
-        *[f"<li>{escape(str(sentence))}</li>" for sentence in io.read_table(args.sentences)["sentence"]],
-        "</ul>",
+        html_sentences(io.read_table(args.sentences)),
+        '<p class="note">File: <code>tables/network_comparison_text.csv</code>. Made by: compare_networks.</p>',
     ]
     lines += [html_item(name, args.items.get(name, []), root) for name in ITEMS]
     lines.append(html_videos(args.videos, root))
