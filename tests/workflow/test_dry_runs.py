@@ -40,7 +40,9 @@ def test_every_rule_is_planned_by_a_ready_configuration(project, tmp_path):
     platelet = runs.read_config("config/platelet.yaml")
     runs.edit(platelet, "weight_maps", [*platelet["weight_maps"], released])
     jobs = runs.dry_run(project)
-    jobs |= runs.dry_run(project, *runs.TARGETS, "--configfile", "config/phantom_paper.yaml", "--config", "seeds_scale=0.2")
+    jobs |= runs.dry_run(
+        project, *runs.TARGETS, "--configfile", "config/phantom_paper.yaml", "--config", "seeds_scale=0.2"
+    )
     arguments = runs.write_config(tmp_path / "platelet.yaml", {**platelet, "seeds_scale": 0.01})
     jobs |= runs.dry_run(project, *arguments)
     assert runs.rules_of(jobs) == {block.id for block in rule_blocks()}

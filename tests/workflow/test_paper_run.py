@@ -56,7 +56,9 @@ def test_random_ensembles_are_scored_beside_the_ranked_ones(results):
 
 
 def test_the_filmed_network_is_the_one_that_was_ranked(results):
-    trained, filmed = (results / f"{name}/best.safetensors" for name in ("models/hybrid/seed1", "snapshots/hybrid_seed1"))
+    trained, filmed = (
+        results / f"{name}/best.safetensors" for name in ("models/hybrid/seed1", "snapshots/hybrid_seed1")
+    )
     assert trained.read_bytes() == filmed.read_bytes()
     frames = io.open_volume(results / "snapshots/hybrid_seed1/cell.ome.zarr")
     assert frames.shape[0] == 3 and len(np.unique(frames[:])) > 5  # steps 0, 4 and 8

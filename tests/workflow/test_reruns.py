@@ -10,7 +10,9 @@ pytestmark = pytest.mark.slow
 
 # What follows a change, as patterns of rule/wildcards
 COMPARED = "compare_networks compute_ensemble_gain plot_network_comparison plot_ensemble_gain "
-SCORES = "compute_metrics plot_confusion plot_ranking write_summary " + COMPARED + "compare_annotators plot_annotators/* "
+SCORES = (
+    "compute_metrics plot_confusion plot_ranking write_summary " + COMPARED + "compare_annotators plot_annotators/* "
+)
 FRACTIONS = "gather_volume_fractions plot_volume_fractions write_summary plot_annotators/* "
 WHOLE = "predict_volume/* export_tiff/* compute_tissue_fractions/* plot_volume/* " + FRACTIONS
 

@@ -71,7 +71,9 @@ def main(argv=None):
         "member_names", "JSON list of [experiment, seed], one for each of --member-labels", json_argument, []
     )
     arguments.output("member_labels", "labels of single members", several=True, required=False)
-    arguments.parameter("sets", "JSON list of lists of [experiment, seed], one for each of --set-labels", json_argument, [])
+    arguments.parameter(
+        "sets", "JSON list of lists of [experiment, seed], one for each of --set-labels", json_argument, []
+    )
     arguments.output("set_labels", "labels of the mean over these members", several=True, required=False)
     arguments.output("probabilities", "folder for one volume of 8-bit probabilities per class", required=False)
     arguments.output("keep_members", "folder for one volume of labels per member", required=False)

@@ -191,9 +191,7 @@ def main(argv=None):
     checkpoints.write_checkpoint(args.last, network.state_dict(), {**spec, **last}, args.record)
     io.write_table(args.history, history_table(done.history, args.experiment, args.seed, classes.names), args.record)
     if snapshots:
-        snapshots.gather(
-            args.snapshots, done.step, classes.names, args.snapshot, volume.voxel_size_nm, args.record
-        )
+        snapshots.gather(args.snapshots, done.step, classes.names, args.snapshot, volume.voxel_size_nm, args.record)
     if args.restart:
         files.remove(args.restart)
     if math.isnan(done.best_miou):
