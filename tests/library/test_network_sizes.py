@@ -40,6 +40,19 @@ def test_every_network_has_its_sizes():
     assert set(network_sizes.NETWORK_SIZES) == set(NETWORKS)
 
 
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_dry_run_knows_the_options_of_every_network(name):
+    for option in network_sizes.NETWORK_OPTIONS[name]:
+        value = {"base_width": 4, "norm": "instance", "pyramid_input": "logits", "padding": "same", "crop_px": 1}
+        value |= {"resnet_depth": 18, "initialization": "xavier"}
+        with torch.device("meta"):
+            build_network(name, **{"base_width": 2, option: value.get(option, False)})
+    every = set().union(*network_sizes.NETWORK_OPTIONS.values())
+    for option in sorted(every - set(network_sizes.NETWORK_OPTIONS[name])):
+        with pytest.raises(TypeError, match=option):
+            build_network(name, **{option: 1})
+
+
 @pytest.mark.parametrize(("name", "options"), VARIANTS)
 def test_sizes_are_those_of_output_shape(name, options):
     network, least = on_meta(name, options), [sizes[0] for sizes in valid_sizes(name, options)]

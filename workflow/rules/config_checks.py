@@ -5,7 +5,15 @@ yields findings.
 """
 
 from config_schema import Finding, did_you_mean, join, show
-from network_sizes import BATCH_STATISTICS, EVEN_BASE_WIDTH, NETWORK_SIZES, nearest_sides, nearest_windows, output_size
+from network_sizes import (
+    BATCH_STATISTICS,
+    EVEN_BASE_WIDTH,
+    NETWORK_OPTIONS,
+    NETWORK_SIZES,
+    nearest_sides,
+    nearest_windows,
+    output_size,
+)
 
 NAMED = ("classes", "phantom", "volumes", "labels", "regions", "weight_maps", "experiments", "ensembles")
 RESERVED_CLASSES = ("unlabelled", "all", "organelles")  # words that tables and labels use for something else
@@ -121,18 +129,16 @@ def _check_values(path, records, names):
                     )
 
 
-def check_options(config, known):
-    """Misspelled network options and the length of the training; other options are left to the network."""
+def check_options(config):
+    """Options that the network does not have, and the length of the training."""
     for i, experiment in enumerate(config["experiments"]):
         where, training = f"experiments[{i}]", experiment["training"]
-        for key in experiment["options"]:
-            if key not in known and did_you_mean(key, known):
-                yield Finding(
-                    f"{where}.options.{key}",
-                    f"unknown key {show(key)}",
-                    f"an option of the network, such as {', '.join(known)}",
-                    did_you_mean(key, known),
-                )
+        known = NETWORK_OPTIONS.get(experiment["network"])
+        for key in experiment["options"] if known else ():
+            if key not in known:
+                hint = did_you_mean(key, known) or "Remove it."
+                expected = f"an option of {experiment['network']}: {', '.join(known)}"
+                yield Finding(f"{where}.options.{key}", f"unknown key {show(key)}", expected, hint)
         base_width = experiment["options"].get("base_width")
         if experiment["network"] in EVEN_BASE_WIDTH and base_width and base_width % 2:
             hint = f"Use {base_width + 1}: some convolutions are half as wide."

@@ -102,7 +102,7 @@ def check(config, presets, schema_dir=SCHEMA_DIR):
         data_checks.check_region_labels(resolved),
         data_checks.check_overlaps(resolved, shapes),
         data_checks.check_labels(resolved, shapes),
-        config_checks.check_options(resolved, preset_schema["$defs"]["options"]["properties"]),
+        config_checks.check_options(resolved),
         config_checks.check_networks(resolved),
         data_checks.check_windows(resolved, shapes),
         config_checks.check_ensembles(resolved),

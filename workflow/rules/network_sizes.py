@@ -54,6 +54,24 @@ NETWORK_SIZES = {
     "deeplab_resnet101": _deeplab(16),
 }
 
+PYRAMID_OPTIONS = ("pyramid_input", "pyramid_z_upsampling")
+DEEPLAB_OPTIONS = ("base_width", "norm", "gray_to_rgb", "initialization", "dropout")
+
+# the options that each network has; another one would be refused only when the training starts
+NETWORK_OPTIONS = {
+    "hybrid_2d3d_333": ("base_width", "norm", "predictor_relu", *PYRAMID_OPTIONS),
+    "hybrid_2d3d_no_333": ("base_width", "norm", "predictor_relu", *PYRAMID_OPTIONS),
+    "hybrid_2d3d_no_pyramid": ("base_width", "norm", "predictor_relu"),
+    "hybrid_2d3d": ("base_width", "norm", "predictor_relu", *PYRAMID_OPTIONS),
+    "unet_2d": ("base_width", "norm", "padding"),
+    "unet_3d_thick": ("base_width", "norm"),
+    "unet_3d_thin": ("base_width", "norm", "crop_px"),
+    "deepvess": ("base_width", "norm"),
+    "medicalnet": ("base_width", "norm", "resnet_depth", "z_downsampling"),
+    "deeplab_drn": DEEPLAB_OPTIONS,
+    "deeplab_resnet101": DEEPLAB_OPTIONS,
+}
+
 # networks with convolutions of half the base width
 EVEN_BASE_WIDTH = ("hybrid_2d3d_333", "hybrid_2d3d_no_333", "hybrid_2d3d_no_pyramid", "medicalnet")
 

@@ -5,21 +5,19 @@ ORGANELLES = [c["name"] for c in config["classes"] if c["group"] == "organelle"]
 SUBJECTS = [TOGETHER, *ORGANELLES]
 
 
-def shown_labels(record, annotators=False):
+def sources_shown(record):
     """The label sources of a region that are shown: the reference, where there is one, and the annotators."""
     names = REGIONS[record["region"]]["labels"]
-    return [name for name in names if name == "reference" or annotators]
+    return [name for name in names if name == "reference" or record["annotators"]] + record["ensembles"]
 
 
-RENDERED = {
-    (record["region"], source): None
-    for record in config["renderings"]
-    for source in shown_labels(record, record["annotators"]) + record["ensembles"]
-}
+# where the configuration names nothing: every ensemble in the first test region
+BY_DEFAULT = [{"region": r, "ensembles": list(ENSEMBLES), "annotators": False} for r in regions_of("test")[:1]]
+RENDERED = {(r["region"], source): None for r in config["renderings"] or BY_DEFAULT for source in sources_shown(r)}
 ROTATIONS = {
     f"{record['region']}_{source}": (record["region"], source)
-    for record in config["videos"]["rotations"]
-    for source in shown_labels(record) + record["ensembles"]
+    for record in config["videos"]["rotations"] or BY_DEFAULT
+    for source in sources_shown(record)
 }
 FILMED = {record["experiment"]: record for record in config["videos"]["training"]}
 RENDERINGS = [f"{R}/renderings/{region}/{source}/{subject}.png" for region, source in RENDERED for subject in SUBJECTS]
