@@ -9,7 +9,17 @@ from densecell.networks import tracing
 from figure_output import new_figure, save
 
 MARGIN, TITLE, LEGEND_ROW = 0.15, 0.38, 0.27  # inches
-LEGEND_ENTRY = 2.2
+
+
+def add_legend(figure, handles, width):
+    """A legend below the drawing in as many columns as `width` (inches) takes; returns its number of rows."""
+    for columns in range(len(handles), 0, -1):
+        legend = figure.legend(
+            handles=handles, loc="lower center", ncols=columns, frameon=False, fontsize=9.5, borderaxespad=0.3
+        )
+        if columns == 1 or legend.get_window_extent(figure.canvas.get_renderer()).width <= width * figure.dpi:
+            return -(-len(handles) // columns)
+        legend.remove()
 
 
 def main(argv=None):
@@ -28,14 +38,13 @@ def main(argv=None):
     handles = network_diagram.legend_patches(traced)
     width, height = planned[-2:]
     total = max(width + 0.1, 6) + 2 * MARGIN
-    columns = min(len(handles), int(total // LEGEND_ENTRY))
-    legend = LEGEND_ROW * -(-len(handles) // columns) + 0.1
-    tall = height + TITLE + legend + MARGIN
-    figure, ((axes,),) = new_figure(total, tall, 1, 1)
+    figure, ((axes,),) = new_figure(total, height, 1, 1)
     figure.set_layout_engine("none")
+    legend = LEGEND_ROW * add_legend(figure, handles, total) + 0.1
+    tall = height + TITLE + legend + MARGIN
+    figure.set_size_inches(total, tall)
     axes.set_position([MARGIN / total, legend / tall, 1 - 2 * MARGIN / total, height / tall])
     network_diagram.draw(axes, traced, planned)
-    figure.legend(handles=handles, loc="lower center", ncols=columns, frameon=False, fontsize=9.5, borderaxespad=0.3)
     name = f"{args.title} ({args.network})" if args.title not in ("", args.network) else args.network
     figure.suptitle(f"{name}: {traced.n_parameters:,} parameters", y=1 - 0.1 / tall, va="top", fontsize=13)
     save(figure, args.output, args.dpi, args.record)
