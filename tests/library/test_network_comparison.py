@@ -52,8 +52,19 @@ def test_pairs_by_hand():
     pair = measures(table, "a", "b")["value"]
     assert pair["difference_of_means"] == -1 and pair["superiority"] == pytest.approx(2 / 9)
     apart = measures(table, "a", "c")["value"]
-    assert apart["p_value"] == pytest.approx(0.1) and apart["p_value_holm"] == pytest.approx(0.3)
-    assert apart["smallest_p_value_holm"] == pytest.approx(0.3) and apart["n_pairs"] == 3
+    assert apart["p_value"] == apart["p_value_holm"] == pytest.approx(0.1)  # three against three can't give less
+    assert apart["smallest_p_value_holm"] == pytest.approx(0.1) and apart["n_pairs"] == 1
+
+
+def test_pairs_that_too_few_runs_leave_open_do_not_weaken_the_others():
+    """Four against four can give 2 / 70; a pair with the single run of d can't, and is not in the family."""
+    table = compare(a=[1, 2, 3, 4], b=[5, 6, 7, 8], c=[9, 10, 11, 12], d=[20])
+    pair = measures(table, "a", "b")["value"]
+    assert pair["p_value"] == pytest.approx(2 / 70) and pair["p_value_holm"] == pytest.approx(6 / 70)
+    assert pair["n_pairs"] == 3
+    lone = measures(table, "a", "d")["value"]
+    assert lone["n_pairs"] == 1 and lone["p_value_holm"] == lone["p_value"] == pytest.approx(0.4)
+    assert "nor could it be told with so few runs" in sentence(table, "a", "d")
 
 
 def test_a_run_without_a_score_is_counted_and_left_out():

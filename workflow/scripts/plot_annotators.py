@@ -109,7 +109,7 @@ def draw_agreement(region, matrix, people, bars, best, organelles, palette):
     grid[1, 0].set_ylabel("% of cell volume")
     handles = [Line2D([], [], label=name, **circle(palette, name)) for name in palette if name != best]
     if handles:
-        figure.legend(handles=handles, loc="outside lower center", ncols=max(int(width // 1.5), 2), frameon=False)
+        figure.legend(handles=handles, loc="outside lower center", ncols=max(int(width // 2.4), 2), frameon=False)
     return figure
 
 

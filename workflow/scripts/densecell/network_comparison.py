@@ -111,19 +111,25 @@ def compare_pair(first, second, settings):
 def compare_all(scores, settings):
     """Rows (COLUMNS) of all pairs of experiments in one score, and their Holm-corrected p-values.
 
-    scores: {experiment: (n_runs,) values}. The family of the correction is all pairs of this score with a run on each
-    side. Correcting the smallest possible p-values in the same way gives the smallest corrected ones.
+    scores: {experiment: (n_runs,) values}. The family of the correction is the pairs of this score that so many runs could
+    tell apart at all, by their smallest possible p-value (Tarone 1990, doi 10.2307/2531456); a pair outside it keeps its
+    own p-value and is a family of one. Correcting the smallest possible p-values likewise gives the smallest corrected ones.
     """
     usable = {name: scored(values) for name, values in scores.items() if scored(values).size}
     pairs = list(itertools.combinations(usable, 2))
     compared = [compare_pair(usable[a], usable[b], settings) for a, b in pairs]
     nan, corrected = float("nan"), {}
-    for measure in ("p_value", "smallest_p_value"):
-        corrected[f"{measure}_holm"] = holm([row[1] for rows in compared for row in rows if row[0] == measure])
+    p_values = {
+        m: np.array([dict(r[:2] for r in rows)[m] for rows in compared]) for m in ("p_value", "smallest_p_value")
+    }
+    family = p_values["smallest_p_value"] < 1 - settings.confidence
+    for measure, values in p_values.items():
+        corrected[f"{measure}_holm"] = values.copy()
+        corrected[f"{measure}_holm"][family] = holm(values[family])
     rows = []
     for i, (pair, measures) in enumerate(zip(pairs, compared)):
-        measures += [(measure, values[i], nan, nan, "1") for measure, values in corrected.items()]
-        measures.append(("n_pairs", len(pairs), nan, nan, "pair"))
+        measures += [(measure, float(values[i]), nan, nan, "1") for measure, values in corrected.items()]
+        measures.append(("n_pairs", int(family.sum()) if family[i] else 1, nan, nan, "pair"))
         rows += [(*pair, *row) for row in measures]
     return rows
 

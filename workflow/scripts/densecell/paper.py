@@ -14,7 +14,10 @@ SCORES = (("eval", "miou_all"), ("eval", "miou_org"), ("test", "miou_org"))
 POSTER_SCORES = (("eval", "miou_all"), ("test", "miou_org"), ("test", "mean_organelle_accuracy"))
 COLUMNS = ["volume", "region", "reference", "experiment", "predictor", "class", "measure", "value", "unit"]
 TABLE_COLUMNS = [*COLUMNS, "part", "kind", "k", "role", "published_row", "published", "difference"]
-BUFFERS = ("running_mean", "running_var", "num_batches_tracked")  # of batch normalization: counted by nobody
+BUFFERS = (
+    "running_mean",
+    "running_var",
+)  # of batch normalization; these and whole numbers (counters) are no parameters
 SUBJECTS = {"miou_all": "all"}  # measure -> column class; organelles for the others
 
 
@@ -181,7 +184,9 @@ def count_parameters(header):
     """Number of trained parameters in the header of a safetensors file ({name: {"shape"}}, JSON text)."""
     tensors = json.loads(header)
     shapes = [
-        tensor["shape"] for name, tensor in tensors.items() if name != "__metadata__" and not name.endswith(BUFFERS)
+        tensor["shape"]
+        for name, tensor in tensors.items()
+        if name != "__metadata__" and not name.endswith(BUFFERS) and not tensor["dtype"].startswith("I")
     ]
     return sum(math.prod(shape) for shape in shapes)
 
