@@ -41,6 +41,7 @@ def of_region(region):
 TRAINING = of_training("hybrid") + of_training("unet")
 WEIGHTS = "build_weight_map/* plot_weight_map/* " + TRAINING
 COMPARISONS = "compute_confusion_matrix/* compute_volume_fractions/* "
+PICTURES = "plot_alignment/* plot_segmentation/* plot_weight_map/* plot_volume/*"
 NOTHING = ""
 
 CONFIG_CHANGES = [
@@ -99,7 +100,7 @@ FILE_CHANGES = {
     ),
     "one network": (LIBRARY + "networks/unet_2d.py", 'padding="valid"', 'padding="same"', of_training("unet")),
     "a network more": (LIBRARY + "networks/__init__.py", NETWORKS, NETWORKS + ' "new": ("new", "New"),', NOTHING),
-    "pictures of slices": (LIBRARY + "rendering.py", "import numpy as np", "import numpy as np, math", "plot_*/*"),
+    "pictures of slices": (LIBRARY + "rendering.py", "import numpy as np", "import numpy as np, math", PICTURES),
     "environment, read with --use-conda only": ("envs/report.yaml", "numpy=2.4.6", "numpy=2.4.5", NOTHING),
     "preset, a key that experiments override": (
         "config/presets.yaml",
