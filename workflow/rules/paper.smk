@@ -253,7 +253,7 @@ TEST, COMPARE = "test" in SHOWN, "compare" in SHOWN
 MAIN_MAP = EXPERIMENTS[ENSEMBLES[PAPER["main"]]["experiments"][0]]["weight_map"]
 PAPER_ITEMS = {
     "figure_1": [f"{P}/figure_1.png"] if SHOWN else [],
-    "figure_2a": [f"{R}/figures/network_{e}.png" for e in EXPERIMENTS],
+    "figure_2a": NETWORK_DIAGRAMS,
     "figure_2b": [f"{P}/figure_2b.png"] if TEST else [],
     "figure_3": [f"{P}/figure_3.png"],
     "figure_4": [f"{R}/figures/foreground_{region}.png" for region in config["analysis"]["foreground"]["regions"]],

@@ -51,7 +51,7 @@ def draw_scores(axes, table):
 
 
 def draw_fractions(axes, fractions, organelles):
-    """Grouped bars: one group per organelle, one bar for each of `fractions` {name: (n_organelles,)}; logarithmic."""
+    """Grouped bars: one group per organelle, one bar for each of `fractions` {name: (n_organelles,), 0 to 1}."""
     colors = sns.color_palette("colorblind", len(fractions))
     width, x = 0.8 / max(len(fractions), 1), np.arange(len(organelles))
     for i, (name, values) in enumerate(fractions.items()):
