@@ -7,17 +7,11 @@ measured in the same run. The defaults `precision: auto` and `channels_last: aut
     python benchmarks/precision.py --threads 2 --base-width 16
 """
 
-import argparse
 import itertools
-import statistics
-import sys
-import time
-from pathlib import Path
 
+import measuring
 import torch
 from torch.utils.flop_counter import FlopCounterMode
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "workflow" / "scripts"))
 
 from densecell.devices import Computation, choose_device
 from densecell.networks import build_network
@@ -25,28 +19,8 @@ from densecell.networks import build_network
 WINDOWS = {"hybrid_2d3d_333": (5, 160, 160), "unet_2d": (1, 252, 252)}
 
 
-def timed(function, device, n):
-    """Median seconds of `function` over n calls after two warm-up calls."""
-    seconds = []
-    for _ in range(n + 2):
-        if device.type == "cuda":
-            torch.cuda.synchronize()
-        started = time.perf_counter()
-        function()
-        if device.type == "cuda":
-            torch.cuda.synchronize()
-        seconds.append(time.perf_counter() - started)
-    return statistics.median(seconds[2:])
-
-
-def matrix_rate(dtype, device, n=2048):
-    """Operations per second of an n x n matrix product."""
-    a, b = (torch.randn(n, n, device=device, dtype=dtype) for _ in range(2))
-    return 2 * n**3 / timed(lambda: a @ b, device, 5)
-
-
 def main(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = measuring.parser(__doc__)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--base-width", type=int, default=16)
     parser.add_argument("--norm", default="instance")
@@ -55,13 +29,8 @@ def main(argv=None):
     args = parser.parse_args(argv)
     torch.set_num_threads(args.threads)
     device = choose_device(args.device)
-    peak = {p: matrix_rate(getattr(torch, p), device) for p in ("float32", "bfloat16")}
-    print(
-        f"{device}, {args.threads} threads; matrix product: "
-        + ", ".join(f"{k} {v / 1e9:.0f} GFLOP/s" for k, v in peak.items())
-    )
-    print("| network | precision | layout | s/step | windows/s | GFLOP/step | share of the matrix rate |")
-    print("|---|---|---|---|---|---|---|")
+    peak = {p: measuring.matrix_rate(p, device) for p in ("float32", "bfloat16")}
+    rows = []
     for name, precision, last in itertools.product(WINDOWS, ("float32", "bfloat16"), (False, True)):
         computation = Computation(args.device, precision, last)
         torch.manual_seed(0)
@@ -75,14 +44,13 @@ def main(argv=None):
 
         with FlopCounterMode(display=False) as counter:
             step()
-        seconds = timed(step, device, args.repeats)
+        seconds = measuring.median(measuring.paired({"step": step}, args.repeats, 1, device))["step"]
         flops = counter.get_total_flops()
         layout = "channels last" if last else "contiguous"
-        share = flops / seconds / peak[precision]
-        print(
-            f"| {name} | {precision} | {layout} | {seconds:.3f} | {1 / seconds:.2f} | {flops / 1e9:.1f} | {share:.2f} |",
-            flush=True,
-        )
+        rows.append([name, precision, layout, seconds, 1 / seconds, flops / 1e9, flops / seconds / peak[precision]])
+    columns = ("network", "precision", "layout", "s/step", "windows/s", "GFLOP/step", "share of the matrix rate")
+    products = ", ".join(f"{k} {v / 1e9:.0f} GFLOP/s" for k, v in peak.items())
+    measuring.report("precision", columns, rows, args, notes=[f"Matrix product: {products}."], device=device)
 
 
 if __name__ == "__main__":
