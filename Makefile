@@ -2,6 +2,7 @@
 VENV ?= .venv/bin/
 PYTHON := $(VENV)python
 SNAKEFILES := Snakefile workflow/rules
+BENCHMARKS := predict scaling train memory preprocess alignment precision
 
 .PHONY: lint format test bench docs dag
 
@@ -19,8 +20,12 @@ format:                 ## put Python and rules into the house style
 test:                   ## the quick tests; ./test.sh --slow adds the slow ones
 	./test.sh
 
-bench:                  ## what each benchmark measures and how it is called; they take hours and are called one by one
-	@for program in benchmarks/*.py; do echo; echo "== $$program"; $(PYTHON) $$program --help; done
+bench:                  ## all benchmarks, into docs/benchmarks.md; QUICK=1: only whether they run. Needs requirements-bench.txt
+	@begun=$$(date +%s); failed=; for name in $(BENCHMARKS); do \
+	  echo; echo "== $$name"; started=$$(date +%s); \
+	  $(PYTHON) benchmarks/$$name.py $(if $(QUICK),--quick,--docs) || failed="$$failed $$name"; \
+	  echo "== $$name: $$(($$(date +%s) - started)) s"; \
+	done; echo; echo "all benchmarks: $$(($$(date +%s) - begun)) s$${failed:+; FAILED:$$failed}"; [ -z "$$failed" ]
 
 docs:                   ## docs/configuration.md from the schemas
 	$(PYTHON) workflow/rules/configuration.py > docs/configuration.md

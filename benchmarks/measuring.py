@@ -91,9 +91,11 @@ def machine(device="cpu", threads=None):
 def report(name, columns, rows, args, *, notes=(), device="cpu", **facts):
     """Print a table, write results/benchmarks/NAME.json and, with args.docs, refresh docs/benchmarks.md.
 
-    columns: headings; rows: lists of texts or numbers; notes: sentences below the table; facts: for the JSON.
+    columns: headings; rows: lists of texts or numbers; notes: sentences below the table; facts: for the JSON. On a GPU the
+    name ends in _gpu, so that its table stands beside the CPU's.
     """
     where = machine(device)
+    name += "_gpu" if str(device).startswith("cuda") else ""
     cells = [[value if isinstance(value, str) else f"{value:.4g}" for value in row] for row in rows]
     lines = [f"| {' | '.join(columns)} |", "|" + "---|" * len(columns), *(f"| {' | '.join(row)} |" for row in cells)]
     told = ", ".join(f"{key} {value}" for key, value in where.items())

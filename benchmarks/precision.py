@@ -26,7 +26,10 @@ def main(argv=None):
     parser.add_argument("--norm", default="instance")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--quick", action="store_true", help="a small network, once: does it run")
     args = parser.parse_args(argv)
+    if args.quick:
+        args.base_width, args.repeats = 2, 1
     torch.set_num_threads(args.threads)
     device = choose_device(args.device)
     peak = {p: measuring.matrix_rate(p, device) for p in ("float32", "bfloat16")}
@@ -50,7 +53,8 @@ def main(argv=None):
         rows.append([name, precision, layout, seconds, 1 / seconds, flops / 1e9, flops / seconds / peak[precision]])
     columns = ("network", "precision", "layout", "s/step", "windows/s", "GFLOP/step", "share of the matrix rate")
     products = ", ".join(f"{k} {v / 1e9:.0f} GFLOP/s" for k, v in peak.items())
-    measuring.report("precision", columns, rows, args, notes=[f"Matrix product: {products}."], device=device)
+    notes = [f"Base width {args.base_width}. Matrix product: {products}."]
+    measuring.report("precision", columns, rows, args, notes=notes, device=device)
 
 
 if __name__ == "__main__":

@@ -1,16 +1,13 @@
-"""Alignment: exact rolls, synthetic stacks with a known drift, damaged slices, applying the shifts."""
+"""Alignment: synthetic stacks with a known drift, damaged slices, threads and memory, applying the shifts."""
+
+import weakref
 
 import numpy as np
 import pytest
 from scipy import ndimage
 
-from densecell.alignment import (
-    ALIGNMENT_METHODS,
-    band_pass,
-    estimate_pair_shift,
-    estimate_pair_shift_tiles,
-    estimate_shifts,
-)
+from densecell.alignment import ALIGNMENT_METHODS, estimate_shifts
+from densecell.pair_shifts import estimate_pair_shift_tiles
 from densecell.shifts import aligned_to_raw, applied_shifts, apply_shift, crop_box, raw_to_aligned
 
 MARGIN = 32
@@ -53,35 +50,7 @@ def align(stack, table):
     return np.array([apply_shift(s, a) for s, a in zip(stack, applied_shifts(table), strict=True)])
 
 
-# One pair
-
-
-def test_rolled_noise_is_found_exactly():
-    noise = np.random.default_rng(0).normal(size=(128, 128))
-    dy, dx, score = estimate_pair_shift(noise, np.roll(noise, (5, -7), axis=(0, 1)))
-    assert (dy, dx) == (5, -7)
-    assert score > 0.9
-
-
-def test_rolled_noise_is_found_by_tiles():
-    noise = np.random.default_rng(0).normal(size=(256, 256))
-    dy, dx, score, n_inliers = estimate_pair_shift_tiles(
-        noise, np.roll(noise, (5, -7), axis=(0, 1)), np.random.default_rng(1)
-    )
-    assert (dy, dx) == pytest.approx((5, -7), abs=0.1)
-    assert score > 0.9 and n_inliers >= 8
-
-
-def test_band_pass_removes_an_offset_and_scales_with_the_gain():
-    noise = np.random.default_rng(0).normal(size=(64, 64)).astype(np.float32)
-    assert not band_pass(np.full((64, 64), 0.3)).any()
-    np.testing.assert_allclose(band_pass(3 * noise + 100), 3 * band_pass(noise), atol=1e-4)
-
-
-def test_constant_slice_has_no_shift_and_no_score():
-    noise = np.random.default_rng(0).normal(size=(64, 64))
-    dy, dx, score = estimate_pair_shift(noise, np.full((64, 64), 9.0))
-    assert (dy, dx) == (0, 0) and np.isnan(score)
+# Whole stacks
 
 
 def test_tiles_outvote_stripes_that_stay_on_the_screen(clean):
@@ -93,9 +62,6 @@ def test_tiles_outvote_stripes_that_stay_on_the_screen(clean):
     dy, dx, _, n_inliers = estimate_pair_shift_tiles(reference, moving, np.random.default_rng(0))
     assert np.hypot(dy - shifts[1, 0], dx - shifts[1, 1]) < 0.3
     assert n_inliers >= 8
-
-
-# Whole stacks
 
 
 @pytest.mark.parametrize(("method", "median_px", "max_px"), [("global", 0.1, 0.5), ("tiles", 0.15, 0.5)])
@@ -191,6 +157,63 @@ def test_each_slice_of_a_sound_stack_is_read_once(clean):
     estimate_shifts(read_slice, len(stack), progress=lambda z, n: reported.append((z, n)))
     assert read == list(range(10))
     assert reported == [(z, 10) for z in range(10)]
+
+
+# Threads and memory
+
+
+def damaged_stack(clean):
+    stack = clean[0].copy()
+    stack[2], stack[5] = 17, stack[4]
+    stack[7] = np.random.default_rng(9).normal(100, 30, stack[7].shape)
+    return stack
+
+
+@pytest.mark.parametrize("method", ALIGNMENT_METHODS)
+def test_threads_change_no_number(clean, method):
+    stack = damaged_stack(clean)
+    one, *more = (shifts_of(stack, method=method, neighbors=(1, 2), threads=n) for n in (1, 2, 3))
+    assert (one["flag"][2], one["flag"][5]) == ("blank", "duplicate")
+    assert (one["flag"][7] == "destroyed") == (method != "none")
+    for table in more:
+        for column, values in one.items():
+            np.testing.assert_array_equal(table[column], values)
+
+
+def test_slices_are_read_once_and_in_order_by_the_calling_thread(clean):
+    read, reported = [], []
+
+    def read_slice(z):
+        read.append(z)
+        return clean[0][z]
+
+    estimate_shifts(read_slice, 10, threads=3, progress=lambda z, n: reported.append((z, n)))
+    assert read == list(range(10))
+    assert reported == [(z, 10) for z in range(10)]
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_few_slices_are_held_however_deep_the_stack(threads):
+    """At most max(neighbors) + 2 slices for coming back to, and those of threads + 1 pairs in work."""
+    rng, given, most = np.random.default_rng(0), [], 0
+
+    def read_slice(z):
+        nonlocal most
+        plane = rng.normal(size=(32, 32))
+        given.append(weakref.ref(plane))
+        most = max(most, sum(g() is not None for g in given))
+        return plane
+
+    estimate_shifts(read_slice, 60, threads=threads)
+    assert most <= 3 + threads + 2
+    assert len(given) >= 60
+
+
+def test_an_error_of_reading_comes_through_the_threads(clean):
+    stack = clean[0][:, :40, :40].copy()
+    stack[3, 0, 0] = np.nan
+    with pytest.raises(ValueError, match="in slice 3"):
+        shifts_of(stack, threads=2)
 
 
 # Damaged slices

@@ -68,6 +68,35 @@ def test_image_matches_the_plain_loop(factors, dtype):
         assert binned[index] == (mean.astype(dtype) if dtype == np.float32 else np.rint(mean))
 
 
+@pytest.mark.parametrize("factors", [(1, 1, 2), (3, 5, 17), (1, 15, 17), (4, 8, 8)])  # 2, 255, 255 and 256 voxels
+@pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.uint16, np.int16, np.uint32, np.int32])
+def test_integer_means_are_exact_close_to_a_tie_and_at_the_ends_of_the_type(dtype, factors):
+    n, limits, rng = int(np.prod(factors)), np.iinfo(dtype), np.random.default_rng(4)
+    for extreme in (limits.min, limits.max):
+        slab = np.full(factors, extreme, dtype)
+        flat, near = slab.reshape(-1), extreme + (1 if extreme == limits.min else -1)
+        for n_other in {0, 1, n // 2 - 1, n // 2, n // 2 + 1, n - 1, int(rng.integers(n))} & set(range(n + 1)):
+            flat[:] = extreme
+            flat[:n_other] = near
+            quotient, rest = divmod(sum(flat.tolist()), n)  # Python's integers
+            up = 2 * rest > n or (2 * rest == n and quotient % 2)
+            assert bin_image(slab, factors).item() == quotient + up
+
+
+@pytest.mark.parametrize("factors", FACTORS)
+def test_majority_matches_the_plain_loop(factors):
+    rng = np.random.default_rng(5)
+    labels = rng.choice(np.array([0, 1, 2, 3, 255], np.uint8), (7, 13, 17), p=[0.3, 0.3, 0.2, 0.19, 0.01])
+    labels[:, :6, :8] = 2  # blocks of one class too
+    counts = count_classes(labels, 4)
+    binned = bin_labels(labels, factors, counts)
+    assert binned.dtype == np.uint8 and binned.shape == binned_shape(labels.shape, factors)
+    for index in np.ndindex(binned.shape):
+        block = labels[tuple(slice(i * f, (i + 1) * f) for i, f in zip(index, factors, strict=True))]
+        votes = [(-np.count_nonzero(block == c), counts[c], c) for c in range(4)]
+        assert binned[index] == (255 if (block == 255).any() else min(votes)[2])
+
+
 @pytest.mark.parametrize("factors", FACTORS)
 def test_slab_by_slab_equals_whole(factors):
     rng = np.random.default_rng(1)

@@ -5,7 +5,7 @@ import test_training as tiny
 import torch
 from torch import nn
 
-from densecell import checkpoints, training
+from densecell import checkpoints, sampling, training
 from densecell.devices import Computation
 from densecell.networks import build_network
 from densecell.networks.deeplab import Dropout, PooledFeatures
@@ -202,7 +202,7 @@ def train(settings, seed=0, restart=None):
     """(network, Run) of a tiny training; three windows of one slice an epoch in batches of two, so one is left alone."""
     torch.manual_seed(seed)
     network = build_network("deeplab_drn", n_classes=3, base_width=4)
-    sampler = training.Sampler([tiny.region(0, (3, 24, 24))], network, (1, 24, 24), (1, 24, 24), settings, data_seed=3)
+    sampler = sampling.Sampler([tiny.region(0, (3, 24, 24))], network, (1, 24, 24), (1, 24, 24), settings, data_seed=3)
     regions, computation = [tiny.region(5, (3, 24, 24))], Computation("cpu", "float32", True)
     run = training.train(
         network, sampler, regions, settings, computation, tiny.GROUPS, restart=restart, say=lambda _: None

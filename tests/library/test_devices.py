@@ -1,5 +1,11 @@
 """Choosing device, precision and memory layout, and computing with them."""
 
+import os
+import platform
+import resource
+import subprocess
+import sys
+
 import pytest
 import torch
 from torch import nn
@@ -38,8 +44,57 @@ def test_auto_precision_follows_the_hardware(monkeypatch, hardware, expected):
 
 
 def test_unknown_precision_lists_the_known_ones():
-    with pytest.raises(ValueError, match=r"precision: unknown 'float16'; known: auto, float32, bfloat16"):
-        devices.choose_precision("float16", CPU)
+    with pytest.raises(
+        ValueError, match=r"experiments.training.precision: unknown 'half'; known: auto, float32, bfloat16"
+    ):
+        devices.choose_precision("half", CPU)
+    with pytest.raises(ValueError, match=r"^prediction.precision: unknown 'half'; known: .*, float16\.$"):
+        devices.choose_precision("half", CPU, inference=True)
+
+
+def test_float16_is_for_prediction_only():
+    assert devices.choose_precision("float16", CPU, inference=True) == "float16"
+    with pytest.raises(ValueError, match=r"experiments.training.precision: unknown 'float16'.* for prediction only"):
+        devices.Computation("cpu", "float16")
+
+
+def test_cudnn_searches_kernels_for_prediction_only(monkeypatch):
+    monkeypatch.setattr(torch.backends.cudnn, "benchmark", False)
+    devices.Computation("cpu", inference=True)
+    assert torch.backends.cudnn.benchmark
+    devices.Computation("cpu")
+    assert not torch.backends.cudnn.benchmark
+
+
+TUNED = """
+import resource, sys
+from densecell.devices import tune_cpu
+tuned = sys.argv[1] == "tuned"
+assert not tuned or tune_cpu()
+bytearray(2**26)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(3):
+    bytearray(2**26)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc can be tuned")
+def test_a_tuned_process_reuses_freed_memory():
+    """Three blocks of 64 MiB: untuned, each gets pages anew; tuned, those of an earlier one are used again."""
+
+    def faults(mode):
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"}
+        command = [sys.executable, "-c", TUNED, mode]
+        return int(subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout)
+
+    pages = 2**26 // resource.getpagesize()
+    assert faults("plain") >= 3 * pages > pages > 10 * faults("tuned")
+
+
+def test_tuning_without_glibc_changes_nothing(monkeypatch):
+    monkeypatch.setattr(devices.ctypes, "CDLL", lambda name: object())
+    assert devices.tune_cpu() is False
 
 
 def test_auto_layout_is_channels_last_on_the_cpu_and_with_bfloat16():
@@ -51,7 +106,7 @@ def test_auto_layout_is_channels_last_on_the_cpu_and_with_bfloat16():
     assert devices.choose_memory_format(False, "bfloat16", CPU) is contiguous
 
 
-@pytest.mark.parametrize(("precision", "dtype"), [("float32", torch.float32), ("bfloat16", torch.bfloat16)])
+@pytest.mark.parametrize(("precision", "dtype"), [(p, getattr(torch, p)) for p in ("float32", "bfloat16", "float16")])
 @pytest.mark.parametrize("channels_last", [True, False])
 def test_computation_runs_in_its_precision_and_keeps_float32_weights(precision, dtype, channels_last):
     torch.manual_seed(0)
@@ -59,7 +114,7 @@ def test_computation_runs_in_its_precision_and_keeps_float32_weights(precision, 
     x = torch.randn(1, 2, 3, 8, 8)
     with torch.no_grad():
         expected = network(x)
-        computation = devices.Computation("cpu", precision, channels_last)
+        computation = devices.Computation("cpu", precision, channels_last, inference=True)
         found = computation.forward(computation.place(network), x)
     assert found.dtype == dtype and network.weight.dtype == torch.float32
     assert torch.allclose(found.float(), expected, atol=1e-6 if precision == "float32" else 0.05)

@@ -1,5 +1,6 @@
 import errno
 import json
+import os
 import shutil
 from collections import namedtuple
 
@@ -108,3 +109,39 @@ def test_content_id_is_that_of_the_bytes_with_or_without_sidecar(tmp_path):
 def test_sidecars_hold_no_times_or_places(tmp_path):
     files.write_text(tmp_path / "x", "text", {"params": {}, "code": "c", "parents": {}})
     assert set(json.loads((tmp_path / "x.json").read_text())) == {"content", "params", "code", "parents"}
+
+
+def test_an_unfinished_folder_is_continued_and_kept_until_the_caller_deletes_it(tmp_path):
+    unfinished = tmp_path / "restart" / "store"
+    with pytest.raises(RuntimeError), files.writing(tmp_path / "x", {}, folder=True, unfinished=unfinished) as partial:
+        (partial / "first").write_text("1")
+        raise RuntimeError
+    assert [p.name for p in tmp_path.iterdir()] == ["restart"]
+    with files.writing(tmp_path / "x", {"params": 1}, folder=True, unfinished=unfinished) as partial:
+        assert (partial / "first").read_text() == "1"
+        (partial / "second").write_text("2")
+    content = {"first": files.hash_text("1"), "second": files.hash_text("2")}
+    assert files.read_sidecar(tmp_path / "x") == {"content": content, "params": 1}
+    assert files.hash_store(tmp_path / "x") == content == files.hash_store(unfinished)
+    assert (tmp_path / "x" / "first").stat().st_ino == (unfinished / "first").stat().st_ino  # one copy on disk
+    files.remove(unfinished)
+    assert files.hash_store(tmp_path / "x") == content
+
+
+def test_where_links_are_not_possible_files_are_copied(tmp_path, monkeypatch):
+    def refuse(source, target):
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    monkeypatch.setattr(os, "link", refuse)
+    (tmp_path / "a").write_text("text")
+    files.link(tmp_path / "a", tmp_path / "b")
+    assert (tmp_path / "b").read_text() == "text"
+    assert (tmp_path / "a").stat().st_ino != (tmp_path / "b").stat().st_ino
+
+
+def test_a_link_never_replaces_a_file(tmp_path):
+    for name in "ab":
+        (tmp_path / name).write_text(name)
+    with pytest.raises(FileExistsError):
+        files.link(tmp_path / "a", tmp_path / "b")
+    assert (tmp_path / "b").read_text() == "b"

@@ -1,3 +1,8 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import imagecodecs
 import numpy as np
 import pandas as pd
@@ -297,7 +302,26 @@ def test_a_tiff_export_keeps_voxels_and_voxel_size_and_is_reproducible(tmp_path,
 def test_a_table_round_trips_to_the_last_digit(tmp_path):
     table = pd.DataFrame({"flag": ["", "blank"], "value": [0.1 + 0.2, np.nan], "n": [1, 2]})
     io.write_table(tmp_path / "x.csv", table, {})
+    io.write_table(tmp_path / "parts.csv", (table[i : i + 1] for i in range(len(table))), {})
+    assert (tmp_path / "parts.csv").read_bytes() == (tmp_path / "x.csv").read_bytes()
     pd.testing.assert_frame_equal(io.read_table(tmp_path / "x.csv"), table)
     (tmp_path / "x.csv").write_text("flag\n1\n")
     with pytest.raises(ValueError, match=r"x\.csv: its content differs"):
         io.read_table(tmp_path / "x.csv")
+
+
+def test_zarr_packs_chunks_with_as_many_threads_as_it_is_given(tmp_path):
+    program = """
+import sys, threading
+import numpy as np
+from densecell import io
+io.use_threads(int(sys.argv[1]))
+io.write_volume(sys.argv[2], np.random.default_rng(0).random((8, 600, 600)), (1, 1, 1), record={})
+io.open_volume(sys.argv[2])[:]
+print(sum(thread.name.startswith("zarr_pool") for thread in threading.enumerate()))
+"""
+    for threads in (1, 2):  # 9 chunks
+        command = [sys.executable, "-c", program, str(threads), str(tmp_path / f"{threads}.ome.zarr")]
+        scripts = str(Path(io.__file__).parents[1])
+        done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": scripts})
+        assert done.stdout.strip() == str(threads), done.stderr

@@ -117,6 +117,46 @@ def test_a_reference_class_that_does_not_exist_is_refused():
         confusion_counts(np.array([[[7]]]), np.array([[[0]]]), 7)
 
 
+def test_an_unknown_reference_class_shows_among_unlabelled_voxels_and_not_under_an_invalid_one():
+    reference = np.array([[[255, 255, 9, 1]]], np.uint8)
+    predicted = np.zeros_like(reference)
+    with pytest.raises(ValueError, match=r"reference: expected classes 0 to 1, found \[9\]"):
+        confusion_counts(reference, predicted, 2)
+    assert confusion_counts(reference, predicted, 2, reference != 9).tolist() == [[[0, 0], [1, 0]]]
+
+
+def test_255_is_no_prediction():
+    labels = np.array([[[0, 255]]], np.uint8)
+    with pytest.raises(ValueError, match=r"predicted: expected classes 0 to 1, found \[255\]"):
+        confusion_counts(np.zeros_like(labels), labels, 2)
+    assert confusion_counts(labels, labels, 2).sum() == 1
+
+
+def test_negative_labels_and_labels_beyond_a_byte_are_refused_by_value():
+    zeros = np.zeros((1, 1, 2), np.int64)
+    for value in (-1, 256, 300):
+        labels = np.array([[[0, value]]])
+        with pytest.raises(ValueError, match=rf"reference.*\[{value}\]"):
+            confusion_counts(labels, zeros, 2)
+        with pytest.raises(ValueError, match=rf"predicted.*\[{value}\]"):
+            confusion_counts(zeros, labels, 2)
+
+
+def test_classes_that_are_not_counted_are_not_read():
+    reference = np.array([[[0, 0, 1, 2]]], np.uint8)
+    predicted = np.array([[[1, 9, 0, 2]]], np.uint8)
+    counts = confusion_counts(reference, predicted, 3, counted=[False, True, True])
+    assert counts.tolist() == [[[0, 0, 0], [1, 0, 0], [0, 0, 1]]]
+    np.testing.assert_array_equal(counts, confusion_counts(reference, predicted, 3, valid=reference > 0))
+    with pytest.raises(ValueError, match=r"predicted.*\[9\]"):
+        confusion_counts(reference, predicted, 3, counted=[True, False, True])
+
+
+def test_a_mask_of_another_shape_is_refused():
+    with pytest.raises(ValueError, match="valid"):
+        confusion_counts(np.zeros((1, 2, 2), int), np.zeros((1, 2, 2), int), 2, np.ones((1, 2, 1), bool))
+
+
 def test_shapes_that_differ_are_refused():
     with pytest.raises(ValueError, match="same region"):
         confusion_counts(np.zeros((1, 2, 2)), np.zeros((1, 2, 3)), 2)
@@ -161,6 +201,21 @@ def test_an_unknown_metric_lists_the_known_ones():
 
 
 # Properties
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int64])
+@pytest.mark.parametrize("n_classes", [2, 15, 16, 255])
+def test_counts_equal_one_comparison_for_each_pair_of_classes(n_classes, dtype):
+    rng = np.random.default_rng(n_classes)
+    reference, predicted = random_pair(n_classes, (2, 300, 7), n_classes)
+    reference[rng.random(reference.shape) < 0.2] = 255
+    valid = rng.random(reference.shape) < 0.8
+    counts = confusion_counts(reference.astype(dtype), predicted.astype(dtype), n_classes, valid)
+    for z in range(2):
+        for i, j in [(0, 0), (0, 1), (n_classes - 1, 0), *rng.integers(0, n_classes, (20, 2))]:
+            expected = np.count_nonzero((reference[z] == i) & (predicted[z] == j) & valid[z])
+            assert counts[z, i, j] == expected
+    assert counts.sum() == np.count_nonzero(valid & (reference != 255))
 
 
 @pytest.mark.parametrize("seed", range(3))

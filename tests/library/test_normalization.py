@@ -113,6 +113,39 @@ def test_mixed_dtypes_are_refused():
         statistics_of(np.zeros(2, np.uint8)).update(np.zeros(2, np.uint16))
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_records_of_slabs_add_up_to_the_record_of_the_whole(dtype):
+    values = np.random.default_rng(5).normal(100, 20, (12, 9, 9)).clip(0, 255).astype(dtype)
+    whole, total = statistics_of(values), IntensityStatistics()
+    for a, b in ((0, 3), (3, 3), (3, 12)):  # one without a voxel
+        total.add(statistics_of(values[a:b]))
+    assert total.moments() == pytest.approx(whole.moments(), rel=1e-12)
+    assert total.dtype == dtype
+    if whole.histogram is not None:
+        assert total.histogram.tolist() == whole.histogram.tolist()
+
+
+def test_adding_leaves_the_added_record_as_it_was():
+    first, second = statistics_of(np.arange(3, dtype=np.uint8)), statistics_of(np.arange(9, dtype=np.uint8))
+    IntensityStatistics().add(first).add(second)
+    assert first.moments()[0] == 3 and second.moments()[0] == 9
+
+
+def test_a_record_of_another_dtype_is_not_added():
+    with pytest.raises(ValueError, match="expected as uint8, found float32"):
+        statistics_of(np.zeros(2, np.uint8)).add(statistics_of(np.ones(2, np.float32)))
+
+
+@pytest.mark.parametrize("method", NORMALIZATIONS)
+def test_blocks_are_normalized_as_the_whole(method, monkeypatch):
+    image = np.random.default_rng(6).integers(0, 255, (3, 7, 8), dtype=np.uint8)
+    parameters = statistics_of(image).fit(method)
+    whole = normalize(image, parameters)
+    monkeypatch.setattr("densecell.normalization.BLOCK_VOXELS", 11)
+    np.testing.assert_array_equal(normalize(image, parameters), whole)
+    np.testing.assert_array_equal(normalize(image[:, ::2, 1:], parameters), whole[:, ::2, 1:])
+
+
 def test_valid_of_another_shape_is_refused():
     with pytest.raises(ValueError, match="valid is expected in the shape"):
         statistics_of(np.zeros((2, 3)), np.ones((3, 2), bool))

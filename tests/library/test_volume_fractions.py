@@ -6,10 +6,13 @@ from densecell.volume_fractions import (
     PREDICTED_CELL,
     REFERENCE_CELL,
     count_labels,
+    counts_in_shells,
     counts_near_reference,
     dilate_mask,
     fractions_of_counts,
     fractions_table,
+    margin_shells,
+    shells_of_reference,
     volume_fractions,
 )
 
@@ -51,6 +54,22 @@ def test_dilation_equals_the_distance_of_all_pairs(seed, margin_nm):
     distance_nm = np.linalg.norm(grid[:, None] - grid[mask.ravel()][None], axis=-1)
     expected = (distance_nm.min(axis=1) <= margin_nm + 1e-6).reshape(shape)
     np.testing.assert_array_equal(dilate_mask(mask, margin_nm, VOXEL_NM), expected)
+
+
+def test_shells_tell_the_narrowest_margin():
+    (shells,) = margin_shells([np.array([[True, False, False, False, False]])], [0, 10, 30], VOXEL_NM)
+    assert shells.tolist() == [[0, 1, 2, 2, 3]]
+
+
+@pytest.mark.parametrize("margins_nm", [[], [20, 10], [10, 10], [-1, 3]])
+def test_margins_that_do_not_increase_are_refused(margins_nm):
+    with pytest.raises(ValueError, match="margin_nm: expected increasing distances >= 0 nm"):
+        list(margin_shells(np.zeros((1, 2, 2), bool), margins_nm, VOXEL_NM))
+
+
+def test_a_mask_that_is_no_stack_is_refused():
+    with pytest.raises(ValueError, match=r"\(Z, Y, X\) mask"):
+        dilate_mask(np.zeros((2, 2), bool), 10, VOXEL_NM)
 
 
 def test_an_empty_mask_stays_empty_and_the_input_is_left_alone():
@@ -162,3 +181,71 @@ def test_a_wider_margin_never_counts_less_and_all_lie_between_cell_and_volume(se
     assert (np.diff(totals, axis=0) >= 0).all()
     np.testing.assert_array_equal(totals[0], count_labels(predicted, 3, reference > 0))
     np.testing.assert_array_equal(totals[-1], count_labels(predicted, 3))
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("margins_nm", [[0], [30], [0, 12, 50, 75, 130]])
+@pytest.mark.parametrize("voxel_size_nm", [(50, 10, 10), (8, 8, 8), (4.5, 11, 30)])
+def test_streamed_shells_equal_the_dilation_by_each_margin(voxel_size_nm, margins_nm, threads):
+    mask = np.random.default_rng(3).random((9, 11, 12)) < 0.01
+    mask[4] = False  # an empty plane within reach of others
+    shells = np.stack(list(margin_shells(iter(mask), margins_nm, voxel_size_nm, threads)))
+    grid = np.indices(mask.shape).reshape(3, -1).T * np.array(voxel_size_nm)
+    distance_nm = np.linalg.norm(grid[:, None] - grid[mask.ravel()][None], axis=-1).min(axis=1).reshape(mask.shape)
+    for i, margin_nm in enumerate(margins_nm):
+        np.testing.assert_array_equal(shells <= i, distance_nm <= margin_nm + 1e-6)
+        np.testing.assert_array_equal(shells <= i, dilate_mask(mask, margin_nm, voxel_size_nm))
+
+
+@pytest.mark.parametrize("depth", [1, 2, 5, 7])
+@pytest.mark.parametrize("voxel_size_nm", [(50, 10, 10), (8, 8, 8)])
+def test_counts_streamed_over_slabs_equal_those_of_the_whole(voxel_size_nm, depth):
+    rng = np.random.default_rng(depth)
+    reference = (rng.random((7, 20, 21)) < 0.01).astype(np.uint8) * 2
+    reference[rng.random(reference.shape) < 0.1] = 255
+    predicted = rng.integers(0, 3, reference.shape).astype(np.uint8)
+    margins_nm = [10.0, 40.0, 110.0]
+    shells = shells_of_reference(iter(reference), GROUPS, voxel_size_nm, margins_nm, threads=2)
+    total = 0
+    for start in range(0, 7, depth):
+        part = predicted[start : start + depth]
+        total += counts_in_shells(np.stack([next(shells) for _ in part]), part, 3, 3)
+    whole = counts_near_reference(reference, predicted, GROUPS, voxel_size_nm, margins_nm)
+    assert total.tolist() == [whole[margin].tolist() for margin in margins_nm]
+    for margin, counts in whole.items():  # and those of a mask of the whole
+        near = dilate_mask((reference == 2), margin, voxel_size_nm)
+        assert counts.tolist() == count_labels(predicted, 3, near & (reference != 255)).tolist()
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_no_more_planes_are_held_than_the_widest_margin_spans(threads):
+    n_read = 0
+
+    def planes():
+        nonlocal n_read
+        for _ in range(60):
+            n_read += 1
+            yield np.eye(6, dtype=np.uint8)
+
+    shells = shells_of_reference(planes(), GROUPS, VOXEL_NM, [100.0], threads)  # two planes up and two down
+    for z, _ in enumerate(shells):
+        assert n_read <= z + 1 + 2 + threads
+    assert z == 59
+
+
+def test_unknown_predictions_are_refused_only_within_a_margin():
+    reference, predicted = np.array([[[1, 0, 0, 0]]], np.uint8), np.array([[[1, 1, 1, 9]]], np.uint8)
+    assert counts_near_reference(reference, predicted, GROUPS, VOXEL_NM, [20])[20].tolist() == [0, 3, 0]
+    with pytest.raises(ValueError, match=r"expected classes 0 to 2, found \[9\]"):
+        counts_near_reference(reference, predicted, GROUPS, VOXEL_NM, [30])
+    with pytest.raises(ValueError, match=r"reference: expected classes 0 to 2, found \[9\]"):
+        counts_near_reference(predicted, reference, GROUPS, VOXEL_NM, [20])
+
+
+def test_a_prediction_of_another_shape_is_refused():
+    with pytest.raises(ValueError, match="predicted: expected the shape of the reference"):
+        counts_near_reference(np.ones((1, 2, 2), np.uint8), np.ones((1, 2, 3), np.uint8), GROUPS, VOXEL_NM)
+
+
+def test_a_mask_without_planes_has_no_shells():
+    assert list(margin_shells([], [100], VOXEL_NM)) == []

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 
 from densecell.weight_maps import class_balance_weights, edge_terms, rectify, weight_slice
 
@@ -200,6 +201,38 @@ def test_labels_under_an_invalid_voxel_change_nothing(seed):
         other = np.where(valid, labels, scrambled).astype(np.uint8)
         found = weight_slice(other, balance, GROUPS, sigma_px=2.0, valid=valid)
         np.testing.assert_array_equal(found, expected)
+
+
+def four_terms(labels, sigma_px, valid):
+    """The definition: each source group blurred by itself, each term kept on its own targets."""
+    group = np.where(valid, GROUPS[np.where(valid, labels, 0)], -1)
+    blur = [0.882 * gaussian_filter((group == g).astype(float), sigma_px, mode="reflect", truncate=4) for g in range(3)]
+    total = np.zeros(labels.shape)
+    for source, target in ((0, 1), (1, 0), (1, 2), (2, 1)):
+        total[group == target] += blur[source][group == target]
+    return total
+
+
+@pytest.mark.parametrize("sigma_px", [0.5, 2.0, 6.0])
+@pytest.mark.parametrize("share_valid", [1.0, 0.7])
+@pytest.mark.parametrize("seed", range(3))
+def test_fewer_blurs_give_the_four_terms_of_the_definition(seed, share_valid, sigma_px):
+    labels = random_labels(seed, (40, 37))
+    valid = np.random.default_rng(seed).random(labels.shape) < share_valid
+    expected = four_terms(labels, sigma_px, valid)
+    np.testing.assert_allclose(edge_terms(labels, GROUPS, sigma_px, valid=valid), expected, rtol=0, atol=2e-15)
+    labels[~valid] = 255
+    np.testing.assert_allclose(edge_terms(labels, GROUPS, sigma_px), expected, rtol=0, atol=2e-15)
+
+
+@pytest.mark.parametrize("dtype", [np.int16, np.int64])
+def test_labels_of_any_integer_type_weigh_the_same(dtype):
+    labels = random_labels(0)
+    labels[3, 4] = 255
+    expected = weight_slice(labels, np.linspace(0.1, 1, 7), GROUPS)
+    np.testing.assert_array_equal(weight_slice(labels.astype(dtype), np.linspace(0.1, 1, 7), GROUPS), expected)
+    with pytest.raises(ValueError, match=r"found \[-1, 300\]"):
+        weight_slice(np.array([[0, -1], [300, 255]], dtype), np.ones(7), GROUPS)
 
 
 def test_unlabelled_voxels_weigh_0_without_a_valid_mask():

@@ -10,7 +10,7 @@ APPLIED = np.array([(0, 0), (-2, 1), (1, -1)])  # shifts of three slices
 CROP = (1, 18, 1, 19)  # y0, y1, x0, x1 of slices of 20 x 20
 
 
-def run(tmp_path, labels, frame="raw", origin=(0, 0, 0), depth=3):
+def run(tmp_path, labels, frame="raw", origin=(0, 0, 0), depth=3, threads=1):
     path = stacks.imported_labels(tmp_path / "labels.ome.zarr", labels, (3, 20, 20), origin=origin, frame=frame)
     image = stacks.save(tmp_path / "image.ome.zarr", stacks.random_image((depth, 17, 18)), origin_nm=(0, 10, 10))
     table = pd.DataFrame(APPLIED, columns=["applied_y_px", "applied_x_px"])
@@ -29,6 +29,8 @@ def run(tmp_path, labels, frame="raw", origin=(0, 0, 0), depth=3):
             frame,
             "--output",
             output,
+            "--threads",
+            str(threads),
         ]
     )
     return io.open_volume(output)
@@ -82,3 +84,12 @@ def test_labels_beyond_the_aligned_volume_are_refused(tmp_path):
         run(tmp_path, block, frame="aligned", origin=(1, 13, 12))
     with pytest.raises(ValueError, match=r"at origin \(2, 0, 0\)"):
         run(tmp_path, block, origin=(2, 0, 0))
+
+
+def test_threads_change_nothing_over_several_slabs(tmp_path):
+    block = np.random.default_rng(0).integers(0, 3, (21, 5, 6)).astype(np.uint8)
+    one, two = (run(tmp_path, block, "aligned", (5, 1, 2), depth=30, threads=n)[:] for n in (1, 2))
+    expected = np.full((30, 17, 18), 255, np.uint8)
+    expected[5:26, 1:6, 2:8] = block
+    np.testing.assert_array_equal(one, expected)
+    np.testing.assert_array_equal(two, expected)

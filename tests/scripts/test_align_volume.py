@@ -6,14 +6,14 @@ import pytest
 import stacks
 
 import align_volume
-from densecell import io
+from densecell import files, io
 
 STEPS = np.array(
     [(0, 0), (2, -1), (3, -3), (1, -2), (0, 1), (-2, 3), (-1, 2), (1, 0), (2, 0), (0, -1)]
 )  # content positions
 
 
-def run(tmp_path, stack, truth=None, **settings):
+def run(tmp_path, stack, truth=None, threads=1, **settings):
     attributes = {"binning": settings.pop("binning", [1, 1, 1])}
     image = stacks.save(tmp_path / "binned.ome.zarr", stack, origin_nm=(0, 100, 200), attributes=attributes)
     arguments = ["--image", image, "--settings", json.dumps({"method": "global", **settings})]
@@ -21,7 +21,8 @@ def run(tmp_path, stack, truth=None, **settings):
     if truth is not None:
         io.write_table(tmp_path / "truth.csv", truth, {})
         arguments += ["--truth", str(tmp_path / "truth.csv")]
-    align_volume.main([*arguments, "--output", str(tmp_path / "aligned.ome.zarr")])
+    arguments += ["--threads", str(threads), "--output", str(tmp_path / "aligned.ome.zarr")]
+    align_volume.main(arguments)
     score = io.read_table(tmp_path / "score.csv").set_index("measure")["value"]
     return io.open_volume(tmp_path / "aligned.ome.zarr"), io.read_table(tmp_path / "shifts.csv"), score
 
@@ -35,7 +36,7 @@ def test_known_whole_pixel_steps_are_undone_exactly(tmp_path):
     stack = stacks.textured_stack(len(STEPS), (80, 96), STEPS)
     aligned, shifts, score = run(tmp_path, stack, truth_table(STEPS))
     np.testing.assert_array_equal(shifts[["applied_y_px", "applied_x_px"]], -STEPS)
-    np.testing.assert_allclose(shifts[["y_nm", "x_nm"]], 10 * STEPS, atol=1)
+    np.testing.assert_allclose(shifts[["y_nm", "x_nm"]], 10 * STEPS, atol=1.25)  # sums of steps of 0.5 nm
     y0, y1, x0, x1 = 2, 77, 3, 93  # content went 3 px down and 2 px up, 3 px right and 3 px left
     assert shifts.loc[0, ["crop_y0", "crop_y1", "crop_x0", "crop_x1"]].tolist() == [y0, y1, x0, x1]
     assert aligned.attributes == {"binning": [1, 1, 1], "crop": [[y0, y1], [x0, x1]], "left_out_slices": []}
@@ -51,6 +52,16 @@ def test_known_whole_pixel_steps_are_undone_exactly(tmp_path):
         0,
         0,
     ]
+
+
+def test_threads_change_neither_voxels_nor_sidecars(tmp_path):
+    stack = stacks.textured_stack(20, (80, 96), np.resize(STEPS, (20, 2)))  # three slabs
+    found = []
+    for threads in (1, 2, 3):
+        run(tmp_path, stack, threads=threads)
+        found.append([files.read_sidecar(tmp_path / name) for name in ("aligned.ome.zarr", "shifts.csv")])
+    assert found[0] == found[1] == found[2]
+    assert len([name for name in found[0][0]["content"] if name.startswith("0/c/")]) == 3
 
 
 def test_method_none_moves_nothing_and_still_flags(tmp_path):

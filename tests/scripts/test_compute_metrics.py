@@ -43,3 +43,12 @@ def test_measures_are_pooled_over_slices_and_carry_the_role(tmp_path):
 def test_refuses_a_region_without_a_role(tmp_path):
     with pytest.raises(ValueError, match=r"test.csv: expected the regions eval, found also test"):
         measure(tmp_path, {"test": np.ones((1, 3, 3), int)}, {"eval": "eval"})
+
+
+def test_refuses_a_comparison_that_is_in_two_files(tmp_path):
+    keys = {"volume": "v", "region": "test", "reference": "reference", "experiment": "main", "predictor": "top1"}
+    io.write_table(tmp_path / "a.csv", confusion_table(np.ones((1, 3, 3), int), NAMES, **keys), {})
+    arguments = ["--confusion", *[str(tmp_path / "a.csv")] * 2, "--roles", '{"test": "test"}']
+    with pytest.raises(ValueError, match="expected all slices of a comparison in one file, found parts of 'top1'"):
+        compute_metrics.main([*arguments, "--classes", json.dumps(CLASSES), "--output", str(tmp_path / "m.csv")])
+    assert not (tmp_path / "m.csv").exists()

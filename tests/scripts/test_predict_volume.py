@@ -9,6 +9,7 @@ import torch
 import predict_volume
 from densecell import checkpoints, files, io
 from densecell.networks import build_network
+from densecell.slab_state import SlabState
 
 CLASSES = [
     {"name": "resin", "group": "background"},
@@ -41,9 +42,12 @@ def ensemble(tmp_path):
     return tmp_path
 
 
-def arguments(folder, *extra, classes=CLASSES):
+SETTINGS = {"stitch": "depth", "precision": "float32"}
+
+
+def arguments(folder, *extra, classes=CLASSES, settings=SETTINGS):
     given = ["--members", folder / "top2.json", "--image", folder / "image.ome.zarr", "--classes", json.dumps(classes)]
-    return [str(a) for a in (*given, "--device", "cpu", "--precision", "float32", *extra)]
+    return [str(a) for a in (*given, "--device", "cpu", "--settings", json.dumps(settings), *extra)]
 
 
 def test_one_pass_writes_ensembles_members_and_probabilities_of_the_region_alone(ensemble):
@@ -110,3 +114,84 @@ def test_a_member_list_changed_by_hand_is_refused(ensemble):
     path.write_text(path.read_text().replace("seed1", "seed3"))
     with pytest.raises(ValueError, match=r"top2.json: its content differs"):
         predict_volume.main(arguments(ensemble))
+
+
+WINDOWED = {"stitch": "halo", "tile": ["window", "auto", "auto"], "halo": [0, "auto", "auto"], "precision": "float32"}
+
+
+def volume(folder, name="image.ome.zarr", depth=21):
+    image = np.random.default_rng(1).standard_normal((depth, 24, 40)).astype(np.float32)
+    io.write_volume(folder / name, image, (50, 10, 10), record=RECORD, attributes={"normalization": {}})
+    return image
+
+
+DEEP = {"stitch": "halo", "tile": [20, "auto", "auto"], "halo": "auto", "precision": "float32"}  # two slices inside a halo of nine
+
+
+@pytest.mark.parametrize("settings", [SETTINGS, WINDOWED, DEEP])
+def test_a_killed_prediction_goes_on_where_it_was_and_gives_the_same(ensemble, settings, monkeypatch, capsys):
+    """It dies after the second layer of shards; what was written before is not predicted again."""
+    volume(ensemble)
+    out, extra = ensemble / "out", ["--ensembles", "[null]", "--ensemble-labels"]
+    predict_volume.main(arguments(ensemble, *extra, out / "whole.ome.zarr", settings=settings))
+    save, saved = SlabState.save, []
+
+    def dying(self, done, writers):
+        save(self, done, writers)
+        saved.append(done)
+        if len(saved) == 2:
+            raise KeyboardInterrupt
+
+    restart = [*extra, out / "again.ome.zarr", "--restart", ensemble / "restart"]
+    monkeypatch.setattr(SlabState, "save", dying)
+    with pytest.raises(KeyboardInterrupt):
+        predict_volume.main(arguments(ensemble, *restart, settings=settings))
+    assert saved == [8, 16]
+    capsys.readouterr()
+    monkeypatch.setattr(SlabState, "save", save)
+    predict_volume.main(arguments(ensemble, *restart, settings=settings))
+    assert f"going on at slice {saved[-1]} of 21" in capsys.readouterr().err
+    first, second = (files.read_sidecar(out / f"{n}.ome.zarr")["content"] for n in ("whole", "again"))
+    assert {k: v for k, v in first.items() if k != "zarr.json"} == {k: v for k, v in second.items() if k != "zarr.json"}
+    assert not (ensemble / "restart").exists()
+
+
+def test_voxels_outside_the_mask_are_background(ensemble):
+    volume(ensemble)
+    mask = np.zeros((21, 24, 40), np.uint8)
+    mask[3:9, 2:20, 5:30], mask[12:, 4, 4] = 1, 255  # a cell, and voxels nobody looked at
+    io.write_volume(ensemble / "mask.ome.zarr", mask, (50, 10, 10), record=RECORD)
+    out = ensemble / "out"
+    for name, more in (("all", []), ("masked", ["--mask", ensemble / "mask.ome.zarr"])):
+        labels = ["--ensembles", "[null]", "--ensemble-labels", out / f"{name}.ome.zarr"]
+        predict_volume.main(arguments(ensemble, *labels, *more, "--probabilities", out / name, settings=WINDOWED))
+    read = {n: io.open_volume(out / f"{n}.ome.zarr")[:] for n in ("all", "masked")}
+    assert np.array_equal(read["masked"], np.where(mask > 0, read["all"], 0))
+    assert (read["all"][mask == 0] > 0).any()
+    background = io.open_volume(out / "masked/resin.ome.zarr")[:]
+    assert (background[mask == 0] == 255).all()
+    io.write_volume(ensemble / "mask.ome.zarr", mask[:5], (50, 10, 10), record=RECORD)
+    with pytest.raises(ValueError, match=r"mask.ome.zarr: expected a mask of the volume's size .*full_volumes.mask"):
+        predict_volume.main(arguments(ensemble, *labels[:3], out / "x.ome.zarr", *more, settings=WINDOWED))
+
+
+def test_the_plan_is_told_before_the_work_and_recorded_with_the_result(ensemble, capsys):
+    volume(ensemble)
+    labels = ["--ensembles", "[null]", "--ensemble-labels", ensemble / "out.ome.zarr"]
+    settings = {**WINDOWED, "flips": ["x"], "memory_gb": 0.001}
+    predict_volume.main(arguments(ensemble, *labels, settings=settings))
+    told = capsys.readouterr().err
+    assert "2 networks" in told
+    assert "stitch halo" in told
+    assert "of 0.001 GB" in told
+    facts = io.open_volume(ensemble / "out.ome.zarr").attributes["prediction"]
+    assert facts["stitch"] == "halo"
+    assert facts["tile"] == [[3, 24, 40]] * 2
+    assert facts["flips"] == ["x"]
+    assert facts["precision"] == "float32"
+
+
+def test_a_slab_that_is_no_slab_is_refused(ensemble):
+    labels = ["--ensembles", "[null]", "--ensemble-labels", ensemble / "out.ome.zarr"]
+    with pytest.raises(ValueError, match="--slab: expected I-of-N, such as 1-of-4, found '2/4'"):
+        predict_volume.main(arguments(ensemble, *labels, "--slab", "2/4"))

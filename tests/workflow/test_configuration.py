@@ -252,6 +252,7 @@ MISTAKES = [
     ("experiments[0].options.base_width", 9, "experiments[0].options.base_width", "an even number"),
     ("device", "gpu", "device", "one of auto, cpu, cuda"),
     ("threads.training", 0, "threads.training", "1 or more"),
+    ("threads.preprocessing", 0, "threads.preprocessing", "1 or more"),
     ("experiments[0].targets", ["cells"], "experiments[0].targets[0]", "Did you mean 'cell'?"),
     ("ensembles[0].experiments[0]", "hybird", "ensembles[0].experiments[0]", "Did you mean 'hybrid'?"),
     ("ensembles[0].top_k", [1, 4], "ensembles[0].top_k", "at most 3"),
@@ -283,7 +284,27 @@ MISTAKES = [
     ("experiments[1].window", [1, 190, 190], "experiments[1].window", "nearest to 190: 188 or 204"),
     ("experiments[0].window", [5, 216, 96], "experiments[0].window", "(y 208 < 216)"),
     ("experiments[0].window", [40, 96, 96], "experiments[0].window", "(z 36 < 40)"),
-    ("prediction.tile", [1, 200, 200], "prediction.tile", "nearest to 200: 188 or 204"),
+    ("prediction", {"stitch": "depth", "tile": [1, 200, 200]}, "prediction.tile", "nearest to 200: 188 or 204"),
+    ("prediction", {"stitch": "depth", "tile": ["window", "auto", 96]}, "prediction.tile", "words need stitch: halo"),
+    ("prediction.tile", ["windw", 96, 96], "prediction.tile[0]", "Did you mean 'window'?"),
+    ("prediction.tile", "auto", "prediction.tile", "in brackets"),
+    ("prediction", {"stitch": "depth", "halo": [1, 8, 8]}, "prediction.halo", "Set stitch: halo"),
+    ("prediction.halo", "all", "prediction.halo", "auto, or 3 whole numbers, each 0 or more, or auto (voxels)"),
+    ("prediction.halo", [1, 8, "window"], "prediction.halo[2]", "a whole number, 0 or more, or auto"),
+    ("prediction", {"stitch": "halo", "tile": ["auto", 96, 96], "halo": ["auto", 47, 48]}, "prediction.halo",
+     "less than half of the tile in x, 96"),
+    ("prediction.flips", ["x", "x"], "prediction.flips", "'x' more than once"),
+    ("prediction.flips", ["a"], "prediction.flips[0]", "one of z, y, x"),
+    ("prediction.flips", "x", "prediction.flips", "a list of names"),
+    ("prediction.precision", "float6", "prediction.precision", "one of auto, float32, bfloat16, float16"),
+    ("prediction.memory_gb", 0, "prediction.memory_gb", "a number, above 0, or auto (GB)"),
+    ("prediction.memory_gb", "most", "prediction.memory_gb", "or auto"),
+    ("prediction.slabs", 0, "prediction.slabs", "1 or more"),
+    ("prediction.full_volumes[0].mask", "subject2_trut", "prediction.full_volumes[0].mask", "'subject2_truth'?"),
+    ("prediction.full_volumes[0].mask", "subject1_truth", "prediction.full_volumes[0].mask",
+     "labels of 'subject2', the volume that is predicted"),
+    ("prediction.full_volumes", [{"volume": "subject2", "ensemble": "hybrid"}] * 2, "prediction.full_volumes[1]",
+     "each pair once"),
     ("normalization.context", [2, 0, 0], "normalization.context", "scope: volume"),
     ("analysis.volume_fractions.margin_nm", 70, "analysis.volume_fractions.margin_nm", "[50, 100, 200]"),
     # files
@@ -304,6 +325,19 @@ def test_mistake_is_told_at_its_key(config, path, value, where, phrase):
     found = configuration.check(config, PRESETS)
     assert phrase in text_of(found, where), configuration.report(found)
     assert all(part and not part.startswith("None") for finding in found for part in finding)
+
+
+def test_tiles_of_words_and_numbers_with_halo(config):
+    for tile in (["window", "auto", "auto"], [5, 200, "auto"], None):  # 200 suits no network with stitch depth
+        config["prediction"] = {"stitch": "halo", "tile": tile, "halo": ["auto", 0, 16], "full_volumes": []}
+        assert configuration.check(config, PRESETS) == []
+
+
+def test_a_mask_is_of_class_labels(config):
+    config["labels"].append({**config["labels"][-1], "name": "cells", "volume": "subject2", "kind": "instance"})
+    edit(config, "prediction.full_volumes[0].mask", "cells")
+    (finding,) = [f for f in configuration.check(config, PRESETS) if f.path == "prediction.full_volumes[0].mask"]
+    assert finding.expected == "labels of kind semantic"
 
 
 def test_a_mistake_causes_no_others(config):

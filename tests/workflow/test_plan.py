@@ -1,6 +1,7 @@
 """What the plan of a run says: windows, steps, parameters, hours and disk."""
 
 import re
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -10,7 +11,8 @@ from torch.utils.flop_counter import FlopCounterMode
 import configuration
 import network_costs
 import plan
-from densecell import tiling, windows
+from densecell import tiling, training, windows
+from densecell.devices import Computation
 from densecell.networks import NETWORKS, build_network
 from network_sizes import NETWORK_SIZES, output_size
 
@@ -40,7 +42,7 @@ ELSE = [(5, 300, 300), (3, 52, 60)]
 
 def costs(**changes):
     config = runs.read_config("tests/workflow/tiny.yaml")
-    for path, value in changes.items():
+    for path, value in {"prediction__stitch": "depth", **changes}.items():
         runs.edit(config, path.replace("__", "."), value)
     return plan.Costs(configuration.resolve(config, PRESETS))
 
@@ -56,7 +58,7 @@ def test_windows_per_epoch_are_the_papers(network, window, spacing, count):
 @pytest.mark.parametrize("overlapping", [True, False])
 def test_tiles_are_those_of_the_prediction(shape, overlapping):
     output = (5, 296, 296)
-    made = tiling.Tiling(shape, output, spacing=tiling.paper_spacing(output, overlapping))
+    made = tiling.DepthTiling(shape, output, spacing=tiling.paper_spacing(output, overlapping))
     n_tiles = [len(corners) for corners in made.corners]
     assert plan.n_tiles(shape, output, overlapping) == n_tiles[0] * n_tiles[1] * n_tiles[2]
 
@@ -135,10 +137,44 @@ def test_given_steps_win_and_evaluations_are_counted():
     tiny = costs()
     hybrid = tiny.config["experiments"][0]
     window = 3 * network_costs.forward_flops("hybrid_2d3d_333", (3, 48, 48), 7, hybrid["options"])
-    evaluation = tiny.prediction(hybrid, (10, 52, 104))
+    evaluation = tiny.prediction(hybrid, (10, 52, 104), evaluation=True)
     run = tiny.training(hybrid)
     assert run["steps"] == 8
     assert run["flops"] == pytest.approx(8 * window + 2 * evaluation)
+
+
+EVALUATED = [
+    # network, window, tile, context, changes of the training
+    ("hybrid_2d3d_333", [3, 48, 48], None, [0, 0, 0], {}),
+    ("hybrid_2d3d_333", [5, 48, 48], [12, 96, 104], [0, 0, 0], {"batch_size": 2}),  # deeper than the region
+    ("unet_2d", [1, 236, 236], None, [1, 30, 500], {"evaluation_share": 0.5}),
+    ("unet_3d_thick", [4, 48, 48], [16, 48, 48], [0, 0, 0], {"evaluation_share": 0.02}),  # not of 10 slices
+    ("unet_3d_thin", [3, 48, 48], None, [0, 4, 4], {"evaluate_every_steps": 7}),
+]
+
+
+@pytest.mark.parametrize(("network", "window", "tile", "context", "changes"), EVALUATED)
+def test_the_training_evaluates_when_the_plan_says(network, window, tile, context, changes):
+    config = runs.read_config("tests/workflow/tiny.yaml")
+    settings = {"steps": 400, "evaluate_every_steps": None, **changes}
+    record = {"network": network, "window": window, "tile": tile, "spacing": [2, 8, 8], "training": settings}
+    config["experiments"][0] |= record
+    config["normalization"] = {"scope": "volume", "context": context}
+    found = plan.Costs(configuration.resolve(config, PRESETS))
+    experiment = found.config["experiments"][0]
+    per_epoch = found.training(experiment)["steps_per_epoch"]
+    (shape,) = found.eval_images
+    assert (shape == [10, 52, 104]) == (context == [0, 0, 0])
+    trained = build_network(network, n_classes=7, base_width=4)
+    tile, computation = tuple(tile or window), Computation("cpu", "float32")
+    voxels = training.evaluation_voxels(trained, tile, [SimpleNamespace(image=torch.empty(shape))], computation)
+    expected = training.evaluation_schedule(experiment["training"], per_epoch, window, voxels)
+    assert found.evaluations(experiment, per_epoch) == expected
+    n_evaluations = -(-experiment["training"]["steps"] // expected[0])
+    step = 3 * network_costs.forward_flops(network, window, 7, experiment["options"])
+    evaluation = found.prediction(experiment, (10, 52, 104), evaluation=True)
+    steps = experiment["training"]["steps"] * experiment["training"]["batch_size"]
+    assert found.training(experiment)["flops"] == pytest.approx(steps * step + n_evaluations * evaluation)
 
 
 def test_tile_of_an_experiment_and_of_the_prediction():
@@ -151,6 +187,28 @@ def test_tile_of_an_experiment_and_of_the_prediction():
     predicted = costs(prediction__tile=[3, 104, 104])
     assert predicted.prediction(hybrid, shape) == 5 * tile
     assert predicted.prediction(hybrid, shape, evaluation=True) == 5 * 2 * 3 * window
+
+
+def test_flips_multiply_a_prediction_and_halo_tiles_are_counted_without_margins():
+    tiny, flipped, halo = costs(), costs(prediction__flips=["y", "x"]), costs(prediction__stitch="halo")
+    hybrid, shape = tiny.config["experiments"][0], (9, 96, 144)  # 3 x 2 x 3 windows of (3, 48, 48)
+    window = network_costs.forward_flops("hybrid_2d3d_333", (3, 48, 48), 7, hybrid["options"])
+    assert flipped.prediction(hybrid, shape) == 4 * tiny.prediction(hybrid, shape)
+    assert halo.prediction(hybrid, shape) == 3 * 3 * 2 * 3 * window  # the inner one of three slices is kept
+    unet = tiny.config["experiments"][1]
+    window = network_costs.forward_flops("unet_2d", unet["window"], 7, unet["options"])
+    assert halo.prediction(unet, (9, 104, 156)) == 9 * 2 * 3 * window  # slices by themselves, 52 px of labels each
+    for other in (flipped, halo):
+        assert other.prediction(hybrid, shape, evaluation=True) == tiny.prediction(hybrid, shape, evaluation=True)
+
+
+def test_how_predictions_are_made_is_told_where_it_is_not_the_plain_way():
+    plain = costs().config["prediction"]
+    assert list(plan.prediction_lines(plain)) == []
+    assert list(plan.prediction_lines({**plain, "slabs": 4, "full_volumes": []})) == []
+    settings = {**plain, "slabs": 4, "flips": ["z", "x"], "stitch": "halo", "memory_gb": 12.5}
+    slabs, flips, margins = plan.prediction_lines(settings)
+    assert "4 slabs" in slabs and "mean over 4 flips (z, x)" in flips and "12.5 GB of memory" in margins
 
 
 @pytest.mark.parametrize(
@@ -200,6 +258,7 @@ def test_report_of_the_tiny_configuration():
     assert re.search(r"hybrid +hybrid_2d3d_333 +2 +about 8 +8 +43,090 ", text)
     assert "4 training jobs" in text and "TFLOP/s" in text and "one CPU thread" in text and "results/tiny" in text
     assert "CPU" not in plan.report(resolved, config) and "seeds_scale" not in text
+    assert re.search(r"An evaluation, as a share of the training between two: [0-9.]+ % every 4 steps \(hybrid\)", text)
     assert plan.line(resolved).startswith("plan: 4 training jobs in all")
 
 

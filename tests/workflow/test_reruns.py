@@ -14,7 +14,7 @@ SCORES = (
     "compute_metrics plot_confusion plot_ranking write_summary " + COMPARED + "compare_annotators plot_annotators/* "
 )
 FRACTIONS = "gather_volume_fractions plot_volume_fractions write_summary plot_annotators/* "
-WHOLE = "predict_volume/* export_tiff/* compute_tissue_fractions/* plot_volume/* " + FRACTIONS
+WHOLE = "predict_volume/* gather_slabs/* export_tiff/* compute_tissue_fractions/* plot_volume/* " + FRACTIONS
 
 
 def of_prediction(ensemble):
@@ -64,7 +64,10 @@ CONFIG_CHANGES = [
     ("regions[2].z", [0, 4], of_region("test")),
     ("regions[2].mask", "none", "compute_confusion_matrix/test_* " + SCORES),
     ("prediction.stitch", "halo", of_prediction("hybrid") + of_prediction("unet")),
-    ("prediction.halo", [1, 8, 8], NOTHING),  # only read with stitch: halo
+    ("prediction.memory_gb", 4, NOTHING),  # only read with stitch: halo
+    ("prediction.flips", ["x"], of_prediction("hybrid") + of_prediction("unet")),
+    ("prediction.slabs", 3, NOTHING),  # gives the same volume
+    ("prediction.full_volumes[0].mask", "subject2_truth", WHOLE),
     ("prediction.full_volumes[0].probabilities", True, WHOLE),
     ("prediction.full_volumes[0].keep_members", True, WHOLE),
     (
@@ -81,6 +84,7 @@ CONFIG_CHANGES = [
         "measure_intensity/* normalize_region/* extract_labels/* " + COMPARISONS + WEIGHTS,
     ),
     ("threads.training", 2, NOTHING),
+    ("threads.preprocessing", 3, NOTHING),
     ("device", "cpu", NOTHING),
     ("data_root", "elsewhere", NOTHING),
     ("classes", "as they are", NOTHING),

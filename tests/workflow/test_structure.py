@@ -14,6 +14,7 @@ MODULES = {str(p.relative_to(LIBRARY).with_suffix("")): p for p in sorted(LIBRAR
 HELPERS = {
     "command_line",
     "figure_output",
+    "gpu_choice",
     "paper_output",
     "progress",
     "rendering_output",
@@ -21,8 +22,28 @@ HELPERS = {
 OUTSIDE_RULES = {"verify_results"}  # run by ./run.sh verify
 SCRIPT_NAMES = sorted({p.stem for p in SCRIPTS.glob("*.py")} - HELPERS)
 
-ON_TORCH = {"devices", "losses", "augmentation", "training", "prediction", "checkpoints", "snapshots"}
-ON_FILES = {"io", "files", "checkpoints", "snapshots", "archives", "downloads"}  # the only modules that touch the disk
+ON_TORCH = {
+    "augmentation",
+    "budget",
+    "checkpoints",
+    "devices",
+    "losses",
+    "outputs",
+    "prediction",
+    "sampling",
+    "snapshots",
+    "tile_choice",
+    "training",
+}
+ON_FILES = {
+    "io",
+    "files",
+    "slab_state",
+    "checkpoints",
+    "snapshots",
+    "archives",
+    "downloads",
+}  # the only modules that touch the disk
 FORBIDDEN = {"argparse", "snakemake", "command_line", "progress", "figure_output", "paper_output"}
 
 

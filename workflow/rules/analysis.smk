@@ -11,6 +11,7 @@ rule compute_volume_fractions:
         f"{R}/logs/compute_volume_fractions/{{region}}_{{reference}}_{{ensemble}}.log",
     conda:
         "../../envs/imaging.yaml"
+    threads: config["threads"]["preprocessing"]
     params:
         predictions=lambda w: " ".join(volumes_of(w, predictor_names(w))),
         predictors=lambda w: as_json(predictor_names(w)),
@@ -24,7 +25,7 @@ rule compute_volume_fractions:
         "python {SCRIPTS}/compute_volume_fractions.py --reference {input.reference[0]:q} "
         "--predictions {params.predictions} --predictors {params.predictors:q} --keys {params.key_columns:q} "
         "--settings {params.settings:q} --classes {params.classes:q} --output {output:q} "
-        "--code-hash {params.code} 2>&1 | tee {log:q}"
+        "--threads {threads} --code-hash {params.code} 2>&1 | tee {log:q}"
 
 
 rule compute_tissue_fractions:
@@ -36,6 +37,7 @@ rule compute_tissue_fractions:
         f"{R}/logs/compute_tissue_fractions/{{volume}}_{{ensemble}}.log",
     conda:
         "../../envs/imaging.yaml"
+    threads: config["threads"]["preprocessing"]
     params:
         key_columns=lambda w: as_json({"volume": w.volume, "region": "", "reference": "", "experiment": w.ensemble}),
         classes=CLASSES,
@@ -45,7 +47,7 @@ rule compute_tissue_fractions:
     shell:
         "python {SCRIPTS}/compute_volume_fractions.py --predictions {input.folder}/labels.ome.zarr --predictors '[\"chosen\"]' "
         "--keys {params.key_columns:q} --classes {params.classes:q} --output {output:q} "
-        "--code-hash {params.code} 2>&1 | tee {log:q}"
+        "--threads {threads} --code-hash {params.code} 2>&1 | tee {log:q}"
 
 
 def fraction_files():

@@ -62,7 +62,9 @@ def check_names(config, preset_names):
             for j, n in enumerate(ensemble["experiments"] or ())
         ]
     for i, full in enumerate(config["prediction"]["full_volumes"]):
-        references += [(f"prediction.full_volumes[{i}].{key}", full[key], key + "s") for key in ("volume", "ensemble")]
+        where = f"prediction.full_volumes[{i}]"
+        references += [(f"{where}.{key}", full[key], key + "s") for key in ("volume", "ensemble")]
+        references.append((f"{where}.mask", full["mask"], "labels"))
     for path, name, section in references:
         yield from unknown_name(path, name, section, names_in(config, section))
 
@@ -154,6 +156,12 @@ def check_options(config):
             )
 
 
+def tile_of_numbers(prediction):
+    """The tile of stitch depth, which the networks take as it is; None for none, for words, and with stitch halo."""
+    tile = prediction["tile"]
+    return tile if tile and prediction["stitch"] == "depth" and all(isinstance(n, int) for n in tile) else None
+
+
 def check_networks(config):
     """Networks exist and take the window and the tile they are given."""
     for i, experiment in enumerate(config["experiments"]):
@@ -169,7 +177,7 @@ def check_networks(config):
         sizes = {
             f"{where}.window": window,
             f"{where}.tile": experiment["tile"],
-            "prediction.tile": config["prediction"]["tile"],
+            "prediction.tile": tile_of_numbers(config["prediction"]),
         }
         for path, size in sizes.items():
             if size and output_size(network, size, options) is None:
@@ -211,7 +219,7 @@ def check_ensembles(config):
 
 
 def check_settings(config):
-    """Alignment pairs, context, whole volumes, halo and margins."""
+    """Alignment pairs, context and margins."""
     for i, volume in enumerate(config["volumes"]):
         if 1 not in volume["alignment"]["neighbors"]:
             yield Finding(
@@ -220,34 +228,13 @@ def check_settings(config):
                 "1 among them",
                 "Add 1: neighboring slices are always compared.",
             )
-    normalization, prediction = config["normalization"], config["prediction"]
+    normalization = config["normalization"]
     if any(normalization["context"]) and normalization["scope"] == "region":
         yield Finding(
             "normalization.context",
             show(normalization["context"]),
             "[0, 0, 0] with scope region, which sees nothing around the region",
             "Set scope: volume or context: [0, 0, 0].",
-        )
-    seen = set()
-    for i, full in enumerate(prediction["full_volumes"]):
-        if (full["volume"], full["ensemble"]) in seen:
-            yield Finding(
-                f"prediction.full_volumes[{i}]",
-                f"{show(full['volume'])} with {show(full['ensemble'])} a second time",
-                "each pair once",
-                "Remove one of the two.",
-            )
-        seen.add((full["volume"], full["ensemble"]) if full["volume"] else None)
-    if (
-        prediction["stitch"] == "halo"
-        and prediction["tile"]
-        and any(2 * h >= t for h, t in zip(prediction["halo"], prediction["tile"]))
-    ):
-        yield Finding(
-            "prediction.halo",
-            show(prediction["halo"]),
-            f"less than half of the tile, {show(prediction['tile'])}",
-            "Use a smaller halo or a larger tile.",
         )
     margins = config["analysis"]["volume_fractions"]
     if margins["margin_nm"] not in margins["margins_nm"]:

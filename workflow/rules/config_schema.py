@@ -1,7 +1,8 @@
 """What a JSON schema says about a configuration: all findings at once, defaults, and a table for people.
 
 The schemas are plain JSON Schema (draft 2020-12) without combinations such as anyOf, so every finding has one
-place and one reason. `unit` is an annotation of ours.
+place and one reason. `unit` is an annotation of ours, and `words` lists the texts that may stand in place of a number or a
+list.
 """
 
 import copy
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import yaml
-from jsonschema import Draft202012Validator, validators
+from jsonschema import Draft202012Validator, ValidationError, validators
 
 TYPE_CHECKER = Draft202012Validator.TYPE_CHECKER.redefine_many(
     {
@@ -21,7 +22,14 @@ TYPE_CHECKER = Draft202012Validator.TYPE_CHECKER.redefine_many(
         "number": lambda _, value: type(value) in (int, float) and math.isfinite(value),
     }
 )
-Validator = validators.extend(Draft202012Validator, type_checker=TYPE_CHECKER)
+
+
+def _check_words(validator, words, instance, schema):
+    if isinstance(instance, str) and instance not in words:
+        yield ValidationError(f"{instance!r} is none of {words}")
+
+
+Validator = validators.extend(Draft202012Validator, {"words": _check_words}, type_checker=TYPE_CHECKER)
 WORDS = {"string": "text", "boolean": "true or false", "object": "a mapping (key: value)", "null": "null"}
 
 
@@ -142,6 +150,9 @@ def _explain(error, path):
         yield Finding(path, f"{show(twice)} more than once", "each value once", "Remove the repetition.")
     elif error.validator in ("minItems", "maxItems"):
         yield Finding(path, f"{len(error.instance)} entries", describe(schema), "Give the expected number of entries.")
+    elif error.validator == "words":
+        hint = did_you_mean(error.instance, schema["words"]) or _type_hint(error.instance, schema)
+        yield Finding(path, show(error.instance), describe(schema), hint)
     else:
         yield Finding(path, show(error.instance), describe(schema), _type_hint(error.instance, schema))
 
@@ -209,7 +220,11 @@ def describe(schema):
     if "array" in kinds and schema["items"]["type"] == "object":
         return f"a list of records{nullable}"
     if "array" in kinds:
-        text = "text, or a list of text" if "string" in kinds else _describe_list(schema)
+        text = _describe_list(schema)
+        if "string" in kinds:
+            text = (
+                f"{bounds(schema).removeprefix('or ')}, or {text}" if "words" in schema else "text, or a list of text"
+            )
         if "integer" in kinds:
             text = f"a whole number{', ' + bounds(schema) if bounds(schema) else ''}; or {text}"
         return text + unit + nullable
@@ -224,11 +239,10 @@ def describe(schema):
 
 def _describe_list(schema):
     low, high, items = schema.get("minItems"), schema.get("maxItems"), schema["items"]
-    kind = {"integer": "whole numbers", "number": "numbers", "string": "names"}.get(
-        items["type"], "lists of whole numbers"
-    )
-    count = f"{low} " if low == high else "a list of "
-    return f"{count or ''}{kind}" + (f", each {bounds(items)}" if bounds(items) else "")
+    kinds = {"integer": "whole numbers", "number": "numbers", "string": "names"}
+    kind = kinds.get(items["type"] if isinstance(items["type"], str) else items["type"][0], "lists of whole numbers")
+    count = f"{low} " if low and low == high else "a list of "
+    return f"{count}{kind}" + (f", each {bounds(items)}" if bounds(items) else "")
 
 
 def bounds(schema):
@@ -245,7 +259,9 @@ def bounds(schema):
         "maximum": "at most {:g}",
         "exclusiveMaximum": "below {:g}",
     }
-    return ", ".join(text.format(schema[key]) for key, text in words.items() if key in schema)
+    limits = [text.format(schema[key]) for key, text in words.items() if key in schema]
+    either = ["or " + " or ".join(schema["words"])] if "words" in schema else []
+    return ", ".join(limits + either)
 
 
 def _keys(schema):
@@ -270,9 +286,10 @@ def table(schema, path=""):
         )
         if items and items["type"] != "object":
             counts = (sub.get("minItems"), sub.get("maxItems"))
-            number = f"{counts[0]} values" if counts[0] == counts[1] else f"{counts[0]} or more" if counts[0] else ""
+            exact = counts[0] == counts[1]
+            number = f"{counts[0]} {'values' if exact else 'or more'}" if counts[0] else ""
             limits = ", ".join(filter(None, [number, f"each {bounds(items)}" if bounds(items) else ""]))
-            limits = f"{limits}; or {bounds(sub)}" if "integer" in kinds else limits
+            limits = f"{limits}; {'or ' * ('integer' in kinds)}{bounds(sub)}" if bounds(sub) else limits
         kind = " or ".join("list" if k == "array" else "mapping" if k == "object" else k for k in kinds)
         leaf = "properties" not in sub and "additionalProperties" not in sub and items.get("type") != "object"
         default = show_default(sub["default"]) if "default" in sub else "required" if key in required else ""

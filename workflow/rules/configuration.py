@@ -15,6 +15,7 @@ import config_checks
 import config_schema
 import data_checks
 import paper_config
+import prediction_checks
 import public_datasets
 import rendering_checks
 import seeds
@@ -107,6 +108,7 @@ def check(config, presets, schema_dir=SCHEMA_DIR):
         data_checks.check_windows(resolved, shapes),
         config_checks.check_ensembles(resolved),
         config_checks.check_settings(resolved),
+        prediction_checks.check_prediction(resolved),
         paper_config.check_paper(resolved),
         analysis_checks.check_analysis(resolved, shapes),
         rendering_checks.check_renderings(resolved, shapes),

@@ -243,3 +243,16 @@ def check_windows(config, shapes):
 def region_shape(region, volume, shapes):
     """(size in z, y, x) of a region in binned voxels, None where the files don't tell; a crop by the alignment is unknown."""
     return [None if stop is None else stop - start for start, stop in _box(region, volume, shapes)]
+
+
+def image_shape(region, volume, shapes, context):
+    """(size in z, y, x) of a region's image with `context` voxels around it, as far as the volume goes; None as in
+    `region_shape`."""
+    whole = region_shape({"z": None, "y": None, "x": None, "frame": "aligned"}, volume, shapes)
+    sizes = []
+    for (start, stop), size, around in zip(_box(region, volume, shapes), whole, context):
+        if stop is None or (size is None and around):
+            sizes.append(None)
+        else:
+            sizes.append((min(stop + around, size) - max(start - around, 0)) if around else stop - start)
+    return sizes

@@ -58,6 +58,7 @@ rule compute_confusion_matrix:
         f"{R}/logs/compute_confusion_matrix/{{region}}_{{reference}}_{{ensemble}}.log",
     conda:
         "../../envs/imaging.yaml"
+    threads: config["threads"]["preprocessing"]
     params:
         predictions=lambda w: " ".join(volumes_of(w, scored_names(w))),
         predictors=lambda w: as_json(scored_names(w)),
@@ -71,7 +72,7 @@ rule compute_confusion_matrix:
         "python {SCRIPTS}/compute_confusion_matrix.py --reference {input.reference[0]:q} "
         "--predictions {params.predictions} --predictors {params.predictors:q} --keys {params.key_columns:q} "
         "--mask {params.mask} --classes {params.classes:q} --output {output:q} "
-        "--code-hash {params.code} 2>&1 | tee {log:q}"
+        "--threads {threads} --code-hash {params.code} 2>&1 | tee {log:q}"
 
 
 def roles(regions):

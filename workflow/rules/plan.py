@@ -16,6 +16,7 @@ from network_sizes import output_size
 # step; their U-Net ran at 5.9 steps/s, 0.9 TFLOP a step, which is 5.3 (notebooks of github.com/leapmanlab/examples).
 CARD, CARD_FLOPS = "GTX 1080", 4e12
 THREAD_FLOPS = 1e11  # of one thread of the processor in docs/benchmarks.md: 0.06 (U-Net) to 0.11 TFLOP/s (2D-3D)
+SLICE_NETWORKS = ("unet_2d", "deeplab_drn", "deeplab_resnet101")  # need no margin in z
 VALID_NETWORKS = ("unet_2d", "deepvess")  # outputs are smaller than inputs, so that tiles need no overlap
 HEADERS = ("experiment", "network", "seeds", "windows/epoch", "steps", "parameters", "GPU-hours", "checkpoints")
 
@@ -40,6 +41,22 @@ def n_tiles(shape, output, overlapping):
     return math.prod(1 if o >= n else -(-(n - o) // s) + 1 for n, o, s in zip(shape, output, spacing))
 
 
+def evaluation_input(network, tile, depth, options):
+    """The input (z, y, x) of a tile where a region of `depth` slices is evaluated: no deeper than the region, if the
+    network gives as many slices for that (densecell/tile_choice.py)."""
+    thin = (min(tile[0], depth), *tile[1:])
+    output = output_size(network, thin, options)
+    return thin if output and output[0] == depth else tuple(tile)
+
+
+def evaluation_schedule(settings, steps_per_epoch, window, evaluation):
+    """(steps between evaluations, cost of one as a share of the training between two), as in densecell/training.py."""
+    epoch = 3 * settings["batch_size"] * math.prod(window) * steps_per_epoch
+    epochs = max(1, math.ceil(evaluation / (settings["evaluation_share"] * epoch)))
+    every = settings["evaluate_every_steps"] or epochs * steps_per_epoch
+    return every, evaluation * steps_per_epoch / (epoch * every)
+
+
 class Costs:
     """Sizes of the regions and volumes of a configuration, and what its experiments cost."""
 
@@ -52,6 +69,11 @@ class Costs:
             for name, volume in volumes.items()
         }
         self.regions = [(r, data_checks.region_shape(r, volumes[r["volume"]], shapes)) for r in config["regions"]]
+        self.eval_images = [  # with the context around them
+            data_checks.image_shape(r, volumes[r["volume"]], shapes, config["normalization"]["context"])
+            for r in config["regions"]
+            if r["role"] == "eval"
+        ]
         self.cropped = any(
             volumes[r["volume"]]["alignment"]["method"] != "none" and None in (r["y"], r["x"]) for r, _ in self.regions
         )
@@ -73,30 +95,49 @@ class Costs:
         forward = forward_flops(network, window, self.n_classes, options)
         flops = None
         if steps and forward:
-            every = settings["evaluate_every_steps"] or per_epoch
+            every = settings["evaluate_every_steps"] or (per_epoch and self.evaluations(experiment, per_epoch)[0])
             evaluations = -(-steps // every) if every else 0
             flops = 3 * forward * settings["batch_size"] * steps
             evaluation = [self.prediction(experiment, shape, evaluation=True) for shape in self.shapes("eval")]
             flops += evaluations * sum(filter(None, evaluation))
         return {
             "windows": windows or None,
+            "steps_per_epoch": per_epoch,
             "steps": steps,
             "parameters": parameters(network, self.n_classes, options),
             "flops": flops,
         }
 
+    def evaluations(self, experiment, steps_per_epoch):
+        """(steps between evaluations, share of the training that they cost) of an experiment, as the training counts;
+        regions of unknown size are left out."""
+        network, options = experiment["network"], experiment["options"]
+        tile, voxels = experiment["tile"] or experiment["window"], 0
+        for shape in self.eval_images:
+            if None not in shape:
+                taken = evaluation_input(network, tile, shape[0], options)
+                output = output_size(network, taken, options)
+                overlapping = network not in VALID_NETWORKS or options.get("padding") == "same"
+                voxels += n_tiles(shape, output, overlapping) * math.prod(taken) if output else 0
+        return evaluation_schedule(experiment["training"], steps_per_epoch, experiment["window"], voxels)
+
     def prediction(self, experiment, shape, evaluation=False):
         """Operations of predicting a box of `shape` with one network of the experiment, in training (evaluation) or
         after it; None if not known."""
         network, options = experiment["network"], experiment["options"]
-        tile = experiment["tile"] or experiment["window"]
-        if not evaluation:
-            tile = self.config["prediction"]["tile"] or tile
+        tile, settings = experiment["tile"] or experiment["window"], self.config["prediction"]
+        with_halo = settings["stitch"] == "halo" and not evaluation
+        if not evaluation and not with_halo:
+            tile = settings["tile"] or tile
         output, forward = output_size(network, tile, options), forward_flops(network, tile, self.n_classes, options)
         if not output or not forward or None in shape:
             return None
+        passes = 1 if evaluation else 2 ** len(settings["flips"])
+        if with_halo:  # margins in y and x are left out: they depend on the memory of the machine
+            margin = int(not (settings["tile"] or settings["halo"]) and network not in SLICE_NETWORKS and tile[0] > 2)
+            return passes * forward * math.prod(shape) / math.prod(output) * tile[0] / (tile[0] - 2 * margin)
         overlapping = network not in VALID_NETWORKS or options.get("padding") == "same"
-        return forward * n_tiles(shape, output, overlapping)
+        return passes * forward * n_tiles(shape, output, overlapping)
 
     def predicted(self, ensemble):
         """(networks that are predicted, label volumes that are kept) of an ensemble on each scored region, the random
@@ -234,14 +275,49 @@ def report(config, requested, on_gpu=True):
         f"  Disk: {size(_total([checkpoints, stacks, labels]))} at most in {config['results_dir']}: checkpoints {size(checkpoints)}, "
         f"volumes and regions {size(stacks)}, predictions {size(labels)} before compression."
     )
+    evaluations = evaluation_texts(costs)
+    if evaluations:
+        text = f"An evaluation, as a share of the training between two: {', '.join(evaluations)}."
+        lines += _wrapped(text)
+    lines += prediction_lines(config["prediction"])
     filmed = costs.filmed()
     if filmed:
         more = f"{len(filmed)} more training job{'s' * (len(filmed) > 1)}, {about(hours(_total(filmed)))} GPU-hours"
         lines.append(f"  The targets videos and paper_figures film trainings: {more}.")
     for text in left_out(config, requested):
-        wrapped = textwrap.wrap(text, 110, initial_indent="  ", subsequent_indent="    ")
-        lines += [part.replace("\xa0", " ") for part in wrapped]
+        lines += _wrapped(text)
     return "\n".join(lines) + "\n"
+
+
+def _wrapped(text):
+    """Lines of at most 110 characters; spaces that do not break become plain ones."""
+    lines = textwrap.wrap(text, 110, initial_indent="  ", subsequent_indent="    ")
+    return [line.replace("\xa0", " ") for line in lines]
+
+
+def prediction_lines(settings):
+    """How predictions are made, where that is not the paper's way in one job."""
+    if settings["full_volumes"] and settings["slabs"] > 1:
+        yield f"  Each whole volume is predicted in {settings['slabs']} slabs, one job each (prediction.slabs)."
+    if settings["flips"]:
+        passes = 2 ** len(settings["flips"])
+        yield f"  Predictions are the mean over {passes} flips ({', '.join(settings['flips'])}), at {passes} times the cost."
+    if settings["stitch"] == "halo":
+        budget = settings["memory_gb"]
+        budget = "the machine's memory" if budget == "auto" else f"{budget:g} GB of memory"
+        yield f"  Predictions are counted without the margins of tiles in y and x, which are as large as {budget} allows."
+
+
+def evaluation_texts(costs):
+    """What evaluations cost, how often they come, and the experiments of which that is known."""
+    names = {}
+    for experiment in costs.config["experiments"]:
+        per_epoch = costs.training(experiment)["steps_per_epoch"]
+        if per_epoch and costs.eval_images:
+            every, share = costs.evaluations(experiment, per_epoch)
+            percent = f"{float(f'{100 * share:.2g}'):g}\xa0%"
+            names.setdefault(f"{percent}\xa0every\xa0{every:,}\xa0steps", []).append(experiment["name"])
+    return [f"{text} ({', '.join(group)})" for text, group in names.items()]
 
 
 def _table(cells):

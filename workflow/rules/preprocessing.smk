@@ -94,6 +94,7 @@ rule bin_volume:
         f"{R}/benchmarks/bin_volume/{{volume}}.tsv"
     conda:
         "../../envs/imaging.yaml"
+    threads: config["threads"]["preprocessing"]
     params:
         binning=lambda w: as_json(VOLUMES[w.volume]["binning"]),
         code=code("bin_volume"),
@@ -101,7 +102,7 @@ rule bin_volume:
         "Binning {wildcards.volume}"
     shell:
         "python {SCRIPTS}/bin_volume.py --image {input.image[0]:q} --binning {params.binning:q} --output {output.image:q} "
-        "--code-hash {params.code} 2>&1 | tee {log:q}"
+        "--threads {threads} --code-hash {params.code} 2>&1 | tee {log:q}"
 
 
 rule bin_labels:
@@ -116,6 +117,7 @@ rule bin_labels:
         f"{R}/benchmarks/bin_labels/{{volume}}_{{labels}}.tsv"
     conda:
         "../../envs/imaging.yaml"
+    threads: config["threads"]["preprocessing"]
     params:
         binning=lambda w: as_json(VOLUMES[w.volume]["binning"]),
         classes=CLASSES,
@@ -124,7 +126,8 @@ rule bin_labels:
         "Binning the labels {wildcards.labels} of {wildcards.volume}"
     shell:
         "python {SCRIPTS}/bin_labels.py --labels {input.labels[0]:q} --binning {params.binning:q} "
-        "--classes {params.classes:q} --output {output.labels:q} --code-hash {params.code} 2>&1 | tee {log:q}"
+        "--classes {params.classes:q} --output {output.labels:q} --threads {threads} "
+        "--code-hash {params.code} 2>&1 | tee {log:q}"
 
 
 def truth_of(wildcards):
@@ -146,6 +149,7 @@ rule align_volume:
         f"{R}/benchmarks/align_volume/{{volume}}.tsv"
     conda:
         "../../envs/imaging.yaml"
+    threads: config["threads"]["preprocessing"]
     params:
         settings=lambda w: as_json(VOLUMES[w.volume]["alignment"]),
         truth=lambda w, input: f"--truth {input.truth}" if input.truth else "",
@@ -155,7 +159,7 @@ rule align_volume:
     shell:
         "python {SCRIPTS}/align_volume.py --image {input.image[0]:q} {params.truth} --settings {params.settings:q} "
         "--shifts {output.shifts:q} --score {output.score:q} --output {output.image:q} "
-        "--code-hash {params.code} 2>&1 | tee {log:q}"
+        "--threads {threads} --code-hash {params.code} 2>&1 | tee {log:q}"
 
 
 rule align_labels:
@@ -172,6 +176,7 @@ rule align_labels:
         f"{R}/benchmarks/align_labels/{{volume}}_{{labels}}.tsv"
     conda:
         "../../envs/imaging.yaml"
+    threads: config["threads"]["preprocessing"]
     params:
         frame=lambda w: LABELS[w.labels]["frame"],
         code=code("align_labels"),
@@ -179,7 +184,8 @@ rule align_labels:
         "Aligning the labels {wildcards.labels} of {wildcards.volume}"
     shell:
         "python {SCRIPTS}/align_labels.py --labels {input.labels[0]:q} --image {input.image[0]:q} --shifts {input.shifts:q} "
-        "--frame {params.frame} --output {output.labels:q} --code-hash {params.code} 2>&1 | tee {log:q}"
+        "--frame {params.frame} --output {output.labels:q} --threads {threads} "
+        "--code-hash {params.code} 2>&1 | tee {log:q}"
 
 
 rule measure_intensity:
@@ -193,6 +199,7 @@ rule measure_intensity:
         f"{R}/benchmarks/measure_intensity/{{volume}}.tsv"
     conda:
         "../../envs/imaging.yaml"
+    threads: config["threads"]["preprocessing"]
     params:
         method=config["normalization"]["method"],
         code=code("measure_intensity"),
@@ -200,7 +207,7 @@ rule measure_intensity:
         "Measuring the intensities of {wildcards.volume}"
     shell:
         "python {SCRIPTS}/measure_intensity.py --image {input.image[0]:q} --method {params.method} "
-        "--output {output.intensity:q} --code-hash {params.code} 2>&1 | tee {log:q}"
+        "--output {output.intensity:q} --threads {threads} --code-hash {params.code} 2>&1 | tee {log:q}"
 
 
 def aligned_of(name):
@@ -226,6 +233,7 @@ rule normalize_region:
         f"{R}/benchmarks/normalize_region/{{region}}.tsv"
     conda:
         "../../envs/imaging.yaml"
+    threads: config["threads"]["preprocessing"]
     params:
         region=lambda w: select(REGIONS[w.region], "name", "frame", "z", "y", "x"),
         method=config["normalization"]["method"],
@@ -238,7 +246,7 @@ rule normalize_region:
     shell:
         "python {SCRIPTS}/normalize_region.py --image {input.image[0]:q} --shifts {input.shifts:q} {params.intensity} "
         "--region {params.region:q} --method {params.method} --scope {params.scope} --context {params.context:q} "
-        "--output {output.image:q} --code-hash {params.code} 2>&1 | tee {log:q}"
+        "--output {output.image:q} --threads {threads} --code-hash {params.code} 2>&1 | tee {log:q}"
 
 
 rule extract_labels:
@@ -282,6 +290,7 @@ rule build_weight_map:
         weight_map=names_only(COMPUTED),
     conda:
         "../../envs/imaging.yaml"
+    threads: config["threads"]["preprocessing"]
     params:
         settings=lambda w: as_json({k: v for k, v in WEIGHT_MAPS[w.weight_map].items() if k not in FILE_KEYS}),
         classes=CLASSES,
@@ -291,4 +300,4 @@ rule build_weight_map:
     shell:
         "python {SCRIPTS}/build_weight_map.py --labels {input.labels[0]:q} --all-labels {input.all_labels:q} "
         "--settings {params.settings:q} --classes {params.classes:q} --output {output.weights:q} "
-        "--code-hash {params.code} 2>&1 | tee {log:q}"
+        "--threads {threads} --code-hash {params.code} 2>&1 | tee {log:q}"

@@ -8,6 +8,7 @@ import numpy as np
 
 from command_line import Arguments, run
 from densecell import io
+from densecell.parallel import in_order
 
 
 def paste(target, plane, y, x):
@@ -31,6 +32,17 @@ def corners(labels, image, shifts, frame):
     return origin + shifts[["applied_y_px", "applied_x_px"]].to_numpy() - shifts[["crop_y0", "crop_x0"]].to_numpy()
 
 
+def aligned_slab(labels, places, shape_yx, start, stop):
+    """Slices [start, stop) of the aligned volume, of `shape_yx`, with the labels put at `places`."""
+    slab = np.full((stop - start, *shape_yx), labels.fill_value, labels.dtype)
+    first = labels.attributes["origin_voxels"][0]
+    covered = range(max(start, first), min(stop, first + labels.shape[0]))
+    if covered:
+        for z, plane in zip(covered, labels[covered.start - first : covered.stop - first]):
+            paste(slab[z - start], plane, *places[z].tolist())
+    return slab
+
+
 def main(argv=None):
     arguments = Arguments(__doc__)
     arguments.input("labels", "binned labels (OME-Zarr)")
@@ -38,6 +50,7 @@ def main(argv=None):
     arguments.input("shifts", "shift table of the volume (csv)")
     arguments.parameter("frame", "raw or aligned", default="raw")
     arguments.output("output", "aligned labels (OME-Zarr)")
+    arguments.setting("threads", "CPU threads", int, 1)
     args = arguments.parse(argv)
 
     labels, image, shifts = io.open_volume(args.labels), io.open_volume(args.image), io.read_table(args.shifts)
@@ -53,10 +66,9 @@ def main(argv=None):
     with io.new_volume(
         args.output, image.shape, labels.dtype, image.voxel_size_nm, image.origin_nm, args.record, **options
     ) as store:
-        for start, stop in store.slabs():
-            slab = np.full((stop - start, *image.shape[1:]), labels.fill_value, labels.dtype)
-            for z in range(max(start, origin[0]), min(stop, origin[0] + labels.shape[0])):
-                paste(slab[z - start], labels.read_slice(z - origin[0]), *places[z].tolist())
+        slabs = store.slabs()
+        moved = in_order(lambda slab: aligned_slab(labels, places, image.shape[1:], *slab), slabs, args.threads)
+        for (start, _), slab in zip(slabs, moved):
             store.write(start, slab)
 
 

@@ -13,16 +13,18 @@ import pandas as pd
 
 from command_line import Arguments, json_argument, run
 from densecell import alignment, io
-from densecell.shifts import applied_shifts, apply_shift, crop_box
+from densecell.parallel import in_order
+from densecell.shifts import applied_shifts, crop_box
 from progress import Progress
 
 LEFT_OUT_FLAGS = ("blank", "duplicate", "destroyed", "jump")
 
 
-def shift_table(image, settings, progress):
+def shift_table(image, settings, threads, progress):
     """The shift table of a volume, without the crop."""
-    depth = image.shape[0]
-    estimated = alignment.estimate_shifts(image.read_slice, depth, **settings, progress=lambda z, n: progress.step())
+    estimated = alignment.estimate_shifts(
+        image.read_slice, image.shape[0], **settings, threads=threads, progress=lambda z, n: progress.step()
+    )
     table = pd.DataFrame(estimated)
     _, size_y, size_x = image.voxel_size_nm
     table.insert(5, "y_nm", table["y_px"] * size_y)
@@ -73,10 +75,13 @@ def score_rows(table, truth, binning):
 
 
 def aligned_slab(image, table, box, start, stop):
-    """Slices [start, stop) moved and cropped to `box` ((y0, y1), (x0, x1))."""
+    """Slices [start, stop) moved and cropped to `box` ((y0, y1), (x0, x1)), which every moved slice fills."""
+    (y0, y1), (x0, x1) = box
+    slab = np.empty((stop - start, y1 - y0, x1 - x0), image.dtype)
     moves = table[["applied_y_px", "applied_x_px"]].to_numpy()[start:stop]
-    crop = tuple(slice(*side) for side in box)
-    return np.stack([apply_shift(plane, move)[crop] for plane, move in zip(image[start:stop], moves)])
+    for target, plane, (y, x) in zip(slab, image[start:stop], moves):
+        target[:] = plane[y0 - y : y1 - y, x0 - x : x1 - x]
+    return slab
 
 
 def main(argv=None):
@@ -92,12 +97,13 @@ def main(argv=None):
     arguments.output("shifts", "shift table (csv)")
     arguments.output("score", "score table (csv): measure, value, unit", required=False)
     arguments.output("output", "aligned volume (OME-Zarr)")
+    arguments.setting("threads", "CPU threads", int, 1)
     args = arguments.parse(argv)
 
     image = io.open_volume(args.image)
     depth, *shape_yx = image.shape
     progress = Progress(2 * depth, "slices")  # measured, then moved
-    table = shift_table(image, args.settings, progress)
+    table = shift_table(image, args.settings, args.threads, progress)
     box = crop_box(table, shape_yx)
     for column, value in zip(("crop_y0", "crop_y1", "crop_x0", "crop_x1"), (*box[0], *box[1])):
         table[column] = value
@@ -109,8 +115,10 @@ def main(argv=None):
     with io.new_volume(
         args.output, shape, image.dtype, image.voxel_size_nm, origin_nm, args.record, attributes=attributes
     ) as store:
-        for start, stop in store.slabs():
-            store.write(start, aligned_slab(image, table, box, start, stop))
+        slabs = store.slabs()
+        moved = in_order(lambda slab: aligned_slab(image, table, box, *slab), slabs, args.threads)
+        for (start, stop), slab in zip(slabs, moved):
+            store.write(start, slab)
             progress.step(stop - start)
     io.write_table(args.shifts, table, args.record)
     truth = io.read_table(args.truth) if args.truth else None

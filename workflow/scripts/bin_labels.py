@@ -7,6 +7,7 @@ part, is unlabelled (255). Labels drawn on the aligned stack are drawn on binned
 from command_line import Arguments, json_argument, run
 from densecell import binning, io
 from densecell.classes import UNLABELLED, Classes
+from densecell.parallel import in_order
 
 
 def checked_factors(labels, factors, path):
@@ -37,8 +38,10 @@ def main(argv=None):
     arguments.input("labels", "imported labels (OME-Zarr)")
     arguments.parameter("binning", "JSON list of voxels per block (z, y, x)", json_argument, [1, 1, 1])
     arguments.parameter("classes", "JSON list of name and group", json_argument, required=True)
+    arguments.setting("threads", "CPU threads", int, 1)
     arguments.output("output", "binned labels (OME-Zarr)")
     args = arguments.parse(argv)
+    io.use_threads(args.threads)
 
     labels, classes = io.open_volume(args.labels), Classes.from_records(args.classes)
     factors = checked_factors(labels, args.binning, args.labels)
@@ -56,17 +59,22 @@ def main(argv=None):
         raise ValueError(
             f"{args.labels}: expected the counts of {len(classes)} classes, found {len(counts)}. Import the labels again."
         )
+
+    def bin_slab(slab):
+        start, stop = slab
+        binned = labels[start * factors[0] : stop * factors[0]]
+        if not is_copied:
+            binned = binning.bin_labels(binned, factors, counts)
+            if is_cut[0] and stop == shape[0]:
+                binned[-1] = UNLABELLED
+            binned[:, -1 if is_cut[1] else shape[1] :] = UNLABELLED
+            binned[:, :, -1 if is_cut[2] else shape[2] :] = UNLABELLED
+        return start, binned
+
     options = {"fill_value": labels.fill_value, "attributes": attributes}
     with io.new_volume(args.output, shape, labels.dtype, size_nm, origin_nm, args.record, **options) as store:
-        for start, stop in store.slabs():
-            slab = labels[start * factors[0] : stop * factors[0]]
-            if not is_copied:
-                slab = binning.bin_labels(slab, factors, counts)
-                if is_cut[0] and stop == shape[0]:
-                    slab[-1] = UNLABELLED
-                slab[:, -1 if is_cut[1] else shape[1] :] = UNLABELLED
-                slab[:, :, -1 if is_cut[2] else shape[2] :] = UNLABELLED
-            store.write(start, slab)
+        for start, binned in in_order(bin_slab, store.slabs(), args.threads):
+            store.write(start, binned)
 
 
 if __name__ == "__main__":

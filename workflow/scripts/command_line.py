@@ -1,12 +1,16 @@
 """What every script shares: arguments in three kinds, the record for the sidecars, and errors a person can read."""
 
 import argparse
+import contextlib
+import ctypes
 import json
 import logging
 import os
 import sys
 
 from densecell import files
+
+M_ARENA_MAX = -8  # of glibc's malloc.h
 
 
 class Arguments:
@@ -61,8 +65,17 @@ def _flag(name):
     return "--" + name.replace("_", "-")
 
 
+def few_arenas():
+    """Let glibc's malloc keep two pools of memory instead of eight a processor: freed memory lies idle in each of them, so that
+    resident memory crept up with the slices that threads of zarr had read (16 kB a slice of 512 x 512 in align_volume, none
+    with two). Elsewhere nothing happens."""
+    with contextlib.suppress(AttributeError, OSError, TypeError):
+        ctypes.CDLL(None).mallopt(M_ARENA_MAX, 2)
+
+
 def run(main):
     """Run a script's main(); errors it foresees become one readable block and exit code 1, others keep their traceback."""
+    few_arenas()
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
         main()

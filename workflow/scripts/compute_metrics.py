@@ -6,6 +6,8 @@ and over the organelles, frequency-weighted IoU, accuracies (Guay et al. 2021, d
 absent from reference and prediction is left out of the means and counted in n_classes_left_out.
 """
 
+from collections import deque
+
 import pandas as pd
 
 from command_line import Arguments, json_argument, run
@@ -34,10 +36,27 @@ def main(argv=None):
     args = arguments.parse(argv)
 
     classes = Classes.from_records(args.classes)
-    confusion = pd.concat([read_confusion(path, args.roles) for path in args.confusion], ignore_index=True)
+    measured = []
+
+    def tables():
+        """The confusion tables, one in memory at a time; measures them as they pass."""
+        for path in args.confusion:
+            confusion = read_confusion(path, args.roles)
+            measured.append(metrics_table(confusion, classes.names, classes.group_ids))
+            yield confusion
+
     if args.confusion_output:
-        io.write_table(args.confusion_output, confusion, args.record)
-    io.write_table(args.output, metrics_table(confusion, classes.names, classes.group_ids), args.record)
+        io.write_table(args.confusion_output, tables(), args.record)
+    else:
+        deque(tables(), maxlen=0)
+    metrics = pd.concat(measured, ignore_index=True)
+    repeated = metrics.duplicated(metrics.columns.drop("value"))
+    if repeated.any():
+        raise ValueError(
+            f"confusion tables: expected all slices of a comparison in one file, found parts of "
+            f"{metrics.loc[repeated, 'predictor'].iloc[0]!r} in several; give each file once"
+        )
+    io.write_table(args.output, metrics, args.record)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ with method, count (voxels), mean, std and, for percentiles, low and high, in gr
 from command_line import Arguments, run
 from densecell import files, io
 from densecell.normalization import IntensityStatistics
+from densecell.parallel import in_order
 from progress import Progress
 
 
@@ -14,16 +15,23 @@ def main(argv=None):
     arguments = Arguments(__doc__)
     arguments.input("image", "aligned volume (OME-Zarr)")
     arguments.parameter("method", "zscore, percentile or none", default="zscore")
+    arguments.setting("threads", "CPU threads", int, 1)
     arguments.output("output", "the numbers (json)")
     args = arguments.parse(argv)
+    io.use_threads(args.threads)
 
     image = io.open_volume(args.image)
     left_out = set(image.attributes["left_out_slices"])
+
+    def measure(slab):
+        kept = [z not in left_out for z in range(*slab)]
+        values = image[slice(*slab)]
+        return len(values), IntensityStatistics().update(values if all(kept) else values[kept])
+
     statistics, progress = IntensityStatistics(), Progress(image.shape[0], "slices")
-    for start, stop in image.slabs():
-        kept = [z not in left_out for z in range(start, stop)]
-        statistics.update(image[start:stop][kept])
-        progress.step(stop - start)
+    for n_slices, of_slab in in_order(measure, image.slabs(), args.threads):
+        statistics.add(of_slab)
+        progress.step(n_slices)
     try:
         numbers = statistics.fit(args.method)
     except ValueError as error:

@@ -10,6 +10,7 @@ import numpy as np
 from command_line import Arguments, json_argument, run
 from densecell import files, io
 from densecell.normalization import IntensityStatistics, normalize
+from densecell.parallel import in_order
 from densecell.shifts import raw_to_aligned
 
 
@@ -51,14 +52,19 @@ def raw_box(region, image, shifts):
     return box
 
 
-def region_statistics(image, box, method):
+def region_statistics(image, box, method, threads=1):
     """The numbers that normalize the voxels of `box` by themselves."""
     left_out = set(image.attributes["left_out_slices"])
-    statistics = IntensityStatistics()
-    for start in range(*box[0], image.slab_depth):
+
+    def measure(start):
         stop = min(start + image.slab_depth, box[0][1])
         kept = [z not in left_out for z in range(start, stop)]
-        statistics.update(image[start:stop, slice(*box[1]), slice(*box[2])][kept])
+        values = image[start:stop, slice(*box[1]), slice(*box[2])]
+        return IntensityStatistics().update(values if all(kept) else values[kept])
+
+    statistics = IntensityStatistics()
+    for of_slab in in_order(measure, range(*box[0], image.slab_depth), threads):
+        statistics.add(of_slab)
     return statistics.fit(method)
 
 
@@ -71,8 +77,10 @@ def main(argv=None):
     arguments.parameter("method", "zscore, percentile or none", default="zscore")
     arguments.parameter("scope", "region or volume", default="region")
     arguments.parameter("context", "JSON list of voxels around the region (z, y, x)", json_argument, [0, 0, 0])
+    arguments.setting("threads", "CPU threads", int, 1)
     arguments.output("output", "normalized region (OME-Zarr)")
     args = arguments.parse(argv)
+    io.use_threads(args.threads)
 
     image, region, name = io.open_volume(args.image), args.region, args.region["name"]
     if args.scope == "region" and any(args.context):
@@ -83,7 +91,9 @@ def main(argv=None):
     box = raw_box(region, image, io.read_table(args.shifts)) if in_raw else aligned_box(region, image)
     try:
         numbers = (
-            files.read_json(args.intensity) if args.scope == "volume" else region_statistics(image, box, args.method)
+            files.read_json(args.intensity)
+            if args.scope == "volume"
+            else region_statistics(image, box, args.method, args.threads)
         )
     except ValueError as error:
         raise ValueError(f"regions.{name}: {error}") from error
@@ -93,11 +103,15 @@ def main(argv=None):
     shape = tuple(b - a for a, b in outer)
     origin_nm = [o + a * size for o, (a, _), size in zip(image.origin_nm, outer, image.voxel_size_nm)]
     z0, y, x = outer[0][0], slice(*outer[1]), slice(*outer[2])
+
+    def normalize_slab(slab):
+        return slab[0], normalize(image[z0 + slab[0] : z0 + slab[1], y, x], numbers)
+
     with io.new_volume(
         args.output, shape, np.float32, image.voxel_size_nm, origin_nm, args.record, attributes=attributes
     ) as store:
-        for start, stop in store.slabs():
-            store.write(start, normalize(image[z0 + start : z0 + stop, y, x], numbers))
+        for start, normalized in in_order(normalize_slab, store.slabs(), args.threads):
+            store.write(start, normalized)
     print(
         f"normalize_region: {name}: z, y, x = {box} of the aligned volume, mean {numbers['mean']:.6g}, std {numbers['std']:.6g}"
     )

@@ -1,11 +1,13 @@
 """Predict a region or a whole volume with an ensemble, tile by tile, streaming to OME-Zarr.
 
 The members of --members run over every tile once, in ranking order. From that one pass come the labels of any top-k mean
-(--ensembles), of single members (--member-labels), of given sets of members (--sets), and 8-bit probabilities per class. A region stored with context around
-it is predicted with it and written without it. GPU when there is one.
+(--ensembles), of single members (--member-labels), of given sets of members (--sets), and 8-bit probabilities per class. A region
+stored with context around it is predicted with it and written without it. --slab I-of-N writes the I-th part of the slices
+alone, for `gather_slabs.py` to join; with --restart a killed job goes on at the last layer of shards. GPU when there is one.
 """
 
 import contextlib
+import json
 import sys
 from pathlib import Path
 
@@ -13,31 +15,16 @@ import numpy as np
 import torch
 
 from command_line import Arguments, json_argument, run
-from densecell import checkpoints, files, io, prediction
-from densecell.classes import Classes
-from densecell.devices import Computation
+from densecell import budget, checkpoints, files, io, prediction
+from densecell.classes import BACKGROUND, UNLABELLED, Classes
+from densecell.devices import Computation, tune_cpu
 from densecell.normalization import normalize
+from densecell.outputs import StoreSink
+from densecell.slab_state import SlabState
+from gpu_choice import choose_card
 from progress import Progress
 
-
-class Inner:
-    """A store writer that keeps only the region of a box with context: slices and pixels outside it are dropped."""
-
-    def __init__(self, writer, inner, shape):
-        self.writer, self.inner, self.shape = writer, inner, shape
-        self.slab_depth = writer.slab_depth
-        (self.first, self.last), self.y, self.x = inner[0], slice(*inner[1]), slice(*inner[2])
-        self.held, self.next = [], 0
-
-    def write(self, start, slab):
-        """Take a slab of the whole box; write whole slabs of the region as they fill."""
-        low, high = max(self.first - start, 0), min(self.last - start, slab.shape[0])
-        self.held.extend(np.array(slab[low:high, self.y, self.x]) if high > low else [])
-        while len(self.held) >= self.slab_depth or (self.held and self.next + len(self.held) == self.writer.shape[0]):
-            n = min(self.slab_depth, len(self.held))
-            self.writer.write(self.next, np.stack(self.held[:n]))
-            self.next += n
-            del self.held[:n]
+AXES = {"z": -3, "y": -2, "x": -1}
 
 
 def load_members(path, classes, computation):
@@ -55,6 +42,58 @@ def load_members(path, classes, computation):
     return members, names
 
 
+def output_paths(args, names, classes):
+    """{key of a result: path of its store}."""
+    tops = zip(args.ensembles, args.ensemble_labels, strict=True)
+    found = {("top", len(names) if k is None else k): path for k, path in tops}
+    wanted = zip(args.member_names, args.member_labels, strict=True)
+    found |= {("member", names.index(tuple(name))): path for name, path in wanted}
+    sets = zip(args.sets, args.set_labels, strict=True)
+    found |= {("set", tuple(names.index(tuple(name)) for name in chosen)): path for chosen, path in sets}
+    if args.keep_members:
+        for i, (experiment, seed) in enumerate(names):
+            found["member", i] = Path(args.keep_members) / f"{experiment}_seed{seed}.ome.zarr"
+    if args.probabilities:
+        for c, name in enumerate(classes.names):
+            found["probability", c] = Path(args.probabilities) / f"{name}.ome.zarr"
+    return found
+
+
+def mask_reader(path, image, classes):
+    """A function of a box: where the labels of `path` are not of the background group (unlabelled counts as not)."""
+    labels = io.open_volume(path)
+    if labels.shape != image.shape:
+        raise ValueError(
+            f"{path}: expected a mask of the volume's size (z, y, x) = {image.shape}, found {labels.shape}. Check "
+            "prediction.full_volumes.mask: its label source must cover the whole volume."
+        )
+    is_inside = np.ones(UNLABELLED + 1, dtype=bool)
+    is_inside[: len(classes)] = classes.group_ids != BACKGROUND
+    return lambda box: is_inside[labels[box]]
+
+
+def slab_number(text):
+    """(number, count) of `I-of-N`."""
+    try:
+        number, count = (int(part) for part in text.split("-of-"))
+    except ValueError:
+        raise ValueError(f"--slab: expected I-of-N, such as 1-of-4, found {text!r}.") from None
+    return number, count
+
+
+def describe(plan, members, image, computation, limit, settings):
+    """The plan in words, told before the work starts."""
+    tiles = sorted({tuple(p.input_shape) for p in plan.placements})
+    n_bytes = prediction.peak_memory(plan, members, computation)
+    passes = 2 ** len(settings.get("flips") or [])
+    more = plan.computed_voxels() * passes / (len(members) * np.prod(image.shape))
+    return (
+        f"{len(members)} networks, (z, y, x) = {image.shape}, {computation}; stitch {plan.facts['stitch']}, tiles of "
+        f"{', '.join(map(str, tiles))}, {len(plan.tiling):,} of them, {more:.2f} x the volume's voxels a network; "
+        f"memory about {n_bytes / 1e9:.2g} GB" + (f" of {limit / 1e9:.3g} GB" if plan.n_bytes else "")
+    )
+
+
 def main(argv=None):
     arguments = Arguments(__doc__)
     arguments.input("members", "member list (json)")
@@ -63,8 +102,11 @@ def main(argv=None):
     arguments.input(
         "intensity", "statistics to normalize a volume with (json); absent: it is normalized", required=False
     )
+    arguments.input("mask", "labels whose background is not predicted (OME-Zarr)", required=False)
     arguments.parameter("classes", "JSON list of name and group", json_argument, required=True)
-    arguments.parameter("settings", "stitch, halo, tile", json_argument, {"stitch": "depth"})
+    arguments.parameter(
+        "settings", "stitch, tile, halo, flips, precision, memory_gb", json_argument, {"stitch": "depth"}
+    )
     arguments.parameter("ensembles", "JSON list of k, one for each of --ensemble-labels", json_argument, [])
     arguments.output("ensemble_labels", "labels of the mean over the first k members", several=True, required=False)
     arguments.parameter(
@@ -77,66 +119,75 @@ def main(argv=None):
     arguments.output("set_labels", "labels of the mean over these members", several=True, required=False)
     arguments.output("probabilities", "folder for one volume of 8-bit probabilities per class", required=False)
     arguments.output("keep_members", "folder for one volume of labels per member", required=False)
+    arguments.setting("slab", "I-of-N: the part of the slices to write")
+    arguments.setting("restart", "folder for what is needed to go on after a crash")
     arguments.setting("threads", "CPU threads", int, 1)
     arguments.setting("device", "auto, cpu or cuda", str, "auto")
-    arguments.setting("precision", "float32, bfloat16 or auto", str, "auto")
     args = arguments.parse(argv)
 
     if args.keep_members and args.member_labels:
         raise ValueError("--keep-members and --member-labels name the same outputs; give one of them.")
+    slab = slab_number(args.slab) if args.slab else None
     torch.set_num_threads(args.threads)
-    classes = Classes.from_records(args.classes)
-    computation = Computation(args.device, args.precision)
+    tune_cpu()
+    classes, settings = Classes.from_records(args.classes), args.settings
+    computation = Computation(choose_card(args.device), settings.get("precision") or "auto", inference=True)
     members, names = load_members(args.members, classes, computation)
     image = io.open_volume(args.image)
     inner = [tuple(pair) for pair in image.attributes.get("inner", [[0, n] for n in image.shape])]
     intensity = files.read_json(args.intensity) if args.intensity else None
-    options = {
-        "stitch": args.settings.get("stitch", "depth"),
-        "halo": tuple(args.settings.get("halo") or (0, 0, 0)),
-        "window": tuple(args.settings["tile"]) if args.settings.get("tile") else None,
-    }
+    paths = output_paths(args, names, classes)
+    limit = budget.memory_budget(settings.get("memory_gb"), computation.device, args.threads)
+    plan = prediction.make_plan(
+        members, image.shape, settings, computation, inner=inner, budget=limit, n_stores=len(paths),
+        n_kept=len(members) if args.sets else 1, n_classes=len(classes), itemsize=image.dtype.itemsize,
+    )  # fmt: skip
+    print(
+        f"predict_volume: {describe(plan, members, image, computation, limit, settings)}", file=sys.stderr, flush=True
+    )
+
     shape = tuple(b - a for a, b in inner)
     origin = tuple(o + a * v for o, (a, _), v in zip(image.origin_nm, inner, image.voxel_size_nm))
     attributes = {
         "normalization": intensity or image.attributes.get("normalization"),
         "members": [list(n) for n in names],
+        "prediction": {**plan.facts, "flips": settings.get("flips") or [], "precision": computation.precision},
     }
-    print(
-        f"predict_volume: {len(members)} networks, (z, y, x) = {image.shape}, {computation}",
-        file=sys.stderr,
-        flush=True,
-    )
+    state = None
+    if args.restart:
+        facts = [args.record, args.slab, args.threads, str(computation), attributes, torch.__version__]
+        state = SlabState(args.restart, files.hash_text(json.dumps(facts, sort_keys=True)))
 
     with contextlib.ExitStack() as stack:
-
-        def store(path):
-            writer = stack.enter_context(
-                io.new_volume(path, shape, np.uint8, image.voxel_size_nm, origin, args.record, attributes=attributes)
+        writers = {
+            key: stack.enter_context(
+                io.new_volume(
+                    path, shape, np.uint8, image.voxel_size_nm, origin, args.record, attributes=attributes,
+                    slab=slab, unfinished=state.store(path) if state else None,
+                )
             )
-            return Inner(writer, inner, image.shape)
+            for key, path in paths.items()
+        }  # fmt: skip
+        first, last = next(iter(writers.values())).slices
+        start = first + (state.done if state else 0)
+        if start > first:
+            print(f"predict_volume: going on at slice {start} of {last}", file=sys.stderr, flush=True)
+        progress = Progress((last - start) * shape[1] * shape[2], "voxels")
 
-        def ks(k):
-            return len(members) if k is None else k
+        def written(z):
+            if state:
+                state.save(z - first, writers.values())
 
-        ensembles = {ks(k): store(path) for k, path in zip(args.ensembles, args.ensemble_labels, strict=True)}
-        wanted = zip(args.member_names, args.member_labels, strict=True)
-        singles = {names.index(tuple(name)): store(path) for name, path in wanted}
-        sets = zip(args.sets, args.set_labels, strict=True)
-        subsets = [([names.index(tuple(name)) for name in chosen], store(path)) for chosen, path in sets]
-        if args.keep_members:
-            for i, (experiment, seed) in enumerate(names):
-                singles[i] = store(Path(args.keep_members) / f"{experiment}_seed{seed}.ome.zarr")
-        probabilities = {}
-        if args.probabilities:
-            probabilities = {
-                c: store(Path(args.probabilities) / f"{name}.ome.zarr") for c, name in enumerate(classes.names)
-            }
-        depth = prediction.tile_shapes(members, image.shape, options["window"])[0][0]
-        sink = prediction.StoreSink(depth, ensembles, singles, probabilities, subsets)
-        progress = Progress(int(np.prod(image.shape)), "voxels")
-        scale = (lambda block: normalize(block, intensity)) if intensity else None
-        prediction.predict(members, image, computation, sink, normalize=scale, progress=progress.step, **options)
+        sink = StoreSink(writers, plan.depth, (start, last), written)
+        background = int(np.argmax(classes.group_ids == BACKGROUND))
+        prediction.predict(
+            members, image, computation, plan, sink, inner=inner, z_range=(start, last), background=background,
+            normalize=(lambda block: normalize(block, intensity)) if intensity else None,
+            inside=mask_reader(args.mask, image, classes) if args.mask else None,
+            flips=tuple(AXES[axis] for axis in settings.get("flips") or []), progress=progress.step,
+        )  # fmt: skip
+    if state:
+        state.remove()
 
 
 if __name__ == "__main__":

@@ -17,11 +17,12 @@ import safetensors
 import torch
 
 from command_line import Arguments, json_argument, run
-from densecell import checkpoints, files, io, training
+from densecell import checkpoints, files, io, sampling, training
 from densecell.classes import UNLABELLED, Classes
 from densecell.devices import Computation
 from densecell.networks import build_network
 from densecell.snapshots import Snapshots
+from gpu_choice import choose_card
 
 
 class Restart:
@@ -54,7 +55,7 @@ class Restart:
 
 
 def read_region(image_path, labels_path, weights_path=None):
-    """A labelled region with its context as training.Region."""
+    """A labelled region with its context as sampling.Region."""
     image, labels = io.open_volume(image_path), io.open_volume(labels_path)
     inner = [tuple(pair) for pair in image.attributes["inner"]]
     box = tuple(slice(a, b) for a, b in inner)
@@ -68,7 +69,7 @@ def read_region(image_path, labels_path, weights_path=None):
     if weights_path:
         weights[box] = io.open_volume(weights_path)[:]
     tensors = (torch.from_numpy(a) for a in (image[:].astype(np.float32), around, weights))
-    return training.Region(*tensors, inner), image.attributes["normalization"]
+    return sampling.Region(*tensors, inner), image.attributes["normalization"]
 
 
 def inner_image(volume):
@@ -132,14 +133,14 @@ def main(argv=None):
     pairs = zip(args.eval_images, args.eval_labels, strict=True)
     eval_regions = [read_region(*paths)[0] for paths in pairs]
 
-    computation = Computation(args.device, settings["precision"], settings["channels_last"])
+    computation = Computation(choose_card(args.device), settings["precision"], settings["channels_last"])
     torch.manual_seed(weight_seed)
     network = build_network(experiment["network"], n_channels=1, n_classes=len(classes.names), **experiment["options"])
     for region in train_regions:
         region.image, region.labels, region.weights = (
             t.to(computation.device) for t in (region.image, region.labels, region.weights)
         )
-    sampler = training.Sampler(train_regions, network, window, experiment["spacing"], settings, data_seed)
+    sampler = sampling.Sampler(train_regions, network, window, experiment["spacing"], settings, data_seed)
     tile = tuple(experiment.get("tile") or window)
     snapshots = None
     if args.snapshots:

@@ -14,116 +14,46 @@ only the fast part of the drift where that matters.
 """
 
 from functools import lru_cache
+from threading import RLock
 from typing import NamedTuple
 
 import numpy as np
-from scipy import ndimage, sparse
+from scipy import sparse
 from scipy.sparse.linalg import spsolve
-from skimage.registration import phase_cross_correlation
 
-from densecell.shifts import overlap
+from densecell.pair_shifts import (
+    N_TILES,
+    band_pass,
+    estimate_pair_shift_tiles,
+    overlap_correlation,
+    shift_between,
+    windowed_spectrum,
+)
+from densecell.parallel import in_order
 
 # Mean absolute difference between a slice and its duplicate, in standard deviations of the slice.
 DUPLICATE_DIFFERENCE = 0.01
 LOW_SCORE_FRACTION = 0.5  # a destroyed slice scores below this fraction of the stack's median
-N_TILES = 16
-MAX_TILE_RESIDUAL_PX = 3.0  # a tile farther than this from the median of the tiles is never an inlier
 JUMP_WINDOW = 5  # slices to either side whose median shift replaces a jump
 
 
-# --- one pair of slices
+def _compare_whole(reference, moving, seed):
+    moving_spectrum = moving.spectrum  # first: the reference's is in work by the thread of the pair before this one
+    return *shift_between(reference.filtered, moving.filtered, reference.spectrum, moving_spectrum), 1
 
 
-def band_pass(slice_2d, low_px=1.5, high_px=12.0):
-    """Gaussian(low_px) - Gaussian(high_px) of a slice (Y, X), float32.
-
-    It takes away pixel noise, shading and brightness steps. A constant slice gives exactly 0.
-    """
-    values = np.asarray(slice_2d, np.float32)
-    values = values - values.flat[0]  # constants cancel exactly
-    return ndimage.gaussian_filter(values, low_px) - ndimage.gaussian_filter(values, high_px)
+def _compare_tiles(reference, moving, seed):
+    rng = np.random.default_rng([seed, reference.z, moving.z])
+    return estimate_pair_shift_tiles(reference.values, moving.values, rng)
 
 
-def estimate_pair_shift(reference, moving, upsample_factor=20):
-    """Content displacement of `moving` relative to `reference` (both (Y, X)): (dy, dx, score), in pixels.
-
-    Cross-correlation of the band-passed slices under a Hann window, refined to 1 / `upsample_factor` pixel.
-    It is not phase-normalized: with equal weight on all frequencies the error on noisy texture is some ten
-    times larger. `score` is the normalized correlation (-1 to 1) over the overlap after the shift; NaN,
-    with a shift of 0, where a slice is constant. Displacements beyond half a side are not resolved.
-    """
-    return _shift_between(band_pass(reference), band_pass(moving), upsample_factor)
+def _compare_in_place(reference, moving, seed):
+    moving_filtered = moving.filtered  # first, as above
+    return 0.0, 0.0, overlap_correlation(reference.filtered, moving_filtered, 0, 0), 0
 
 
-def estimate_pair_shift_tiles(reference, moving, rng, n_tiles=N_TILES, tile_px=256, upsample_factor=20):
-    """As `estimate_pair_shift`, from `n_tiles` random square tiles: (dy, dx, score, n_inliers).
-
-    The shift is the mean over the tiles within 3 median residuals (and within MAX_TILE_RESIDUAL_PX) of the
-    componentwise median; score is their median score. Fewer than n_tiles / 2 inliers: don't trust the pair.
-    Artifacts that stay put on the screen spoil some tiles instead of all. Tiles shrink to half the slice
-    where it is smaller than two tiles, and displacements beyond half a tile are not resolved. `rng` is a
-    numpy Generator.
-    """
-    height, width = reference.shape
-    tile_y, tile_x = min(tile_px, max(height // 2, 1)), min(tile_px, max(width // 2, 1))
-    estimates = []
-    for y, x in zip(
-        rng.integers(0, height - tile_y + 1, n_tiles),
-        rng.integers(0, width - tile_x + 1, n_tiles),
-        strict=True,
-    ):
-        tile = np.s_[y : y + tile_y, x : x + tile_x]
-        estimates.append(estimate_pair_shift(reference[tile], moving[tile], upsample_factor))
-    estimates = np.array(estimates)
-    estimates = estimates[np.isfinite(estimates[:, 2])]  # constant tiles say nothing
-    if not len(estimates):
-        return 0.0, 0.0, np.nan, 0
-    residuals = np.linalg.norm(estimates[:, :2] - np.median(estimates[:, :2], axis=0), axis=1)
-    kept = estimates[residuals <= min(3 * np.median(residuals), MAX_TILE_RESIDUAL_PX)]
-    if not len(kept):
-        return 0.0, 0.0, float(np.median(estimates[:, 2])), 0
-    return float(kept[:, 0].mean()), float(kept[:, 1].mean()), float(np.median(kept[:, 2])), len(kept)
-
-
-def _shift_between(reference, moving, upsample_factor=20):
-    """`estimate_pair_shift` of slices that are band-passed already."""
-    if not reference.any() or not moving.any():
-        return 0.0, 0.0, np.nan
-    window = np.outer(*(np.hanning(n + 2)[1:-1] for n in reference.shape)).astype(np.float32)
-    to_apply, _, _ = phase_cross_correlation(
-        reference * window, moving * window, upsample_factor=upsample_factor, normalization=None
-    )
-    dy, dx = (-float(s) for s in to_apply)
-    return dy, dx, _overlap_correlation(reference, moving, dy, dx)
-
-
-def _overlap_correlation(reference, moving, dy, dx):
-    """Normalized correlation over the overlap of two slices, `moving` moved back by whole pixels; or NaN."""
-    (to_y, from_y), (to_x, from_x) = (overlap(-round(s), n) for s, n in zip((dy, dx), reference.shape, strict=True))
-    a = reference[to_y, to_x].astype(np.float64)
-    b = moving[from_y, from_x].astype(np.float64)
-    if a.size == 0:
-        return np.nan
-    a, b = a - a.mean(), b - b.mean()
-    norm = np.sqrt((a * a).sum() * (b * b).sum())
-    return float((a * b).sum() / norm) if norm > 0 else np.nan
-
-
-ALIGNMENT_METHODS = {
-    "global": lambda stack, a, b: (*_shift_between(stack.filtered(a), stack.filtered(b)), 1),
-    "tiles": lambda stack, a, b: estimate_pair_shift_tiles(
-        stack.raw(a), stack.raw(b), np.random.default_rng([stack.seed, a, b])
-    ),
-    "none": lambda stack, a, b: (
-        0.0,
-        0.0,
-        _overlap_correlation(stack.filtered(a), stack.filtered(b), 0, 0),
-        0,
-    ),
-}
-
-
-# --- a stack
+# name -> (reference slice, moving slice, seed) -> (dy, dx, score, n_inliers)
+ALIGNMENT_METHODS = {"global": _compare_whole, "tiles": _compare_tiles, "none": _compare_in_place}
 
 
 class Pair(NamedTuple):
@@ -136,16 +66,44 @@ class Pair(NamedTuple):
     n_inliers: int
 
 
+def _once(compute):
+    """A property that is computed by the first thread that asks for it and kept."""
+
+    def get(self):
+        with self.lock:
+            if compute not in self.known:
+                self.known[compute] = compute(self)
+            return self.known[compute]
+
+    return property(get)
+
+
+class _Slice:
+    """Slice z of a stack, its intensities `values` (Y, X) and what is computed from them."""
+
+    def __init__(self, z, values):
+        self.z, self.values, self.known, self.lock = z, values, {}, RLock()
+
+    is_blank = _once(lambda self: self.values.min() == self.values.max())
+    deviation = _once(lambda self: self.values.std(dtype=np.float64))
+    filtered = _once(lambda self: band_pass(self.values))
+    spectrum = _once(lambda self: windowed_spectrum(self.filtered))
+
+    def is_duplicate_of(self, reference):
+        difference = np.abs(self.values - reference.values.astype(np.float32)).mean()
+        return difference <= DUPLICATE_DIFFERENCE * reference.deviation
+
+
 class _Stack:
     """Checked slices, of which the last few stay in memory, and the shift between two of them."""
 
-    def __init__(self, read_slice, method, seed, n_held):
-        self.read_slice, self.method, self.seed, self.shape = read_slice, method, seed, None
-        self.raw = lru_cache(n_held)(self._read)
-        self.filtered = lru_cache(n_held)(lambda z: band_pass(self.raw(z)))
+    def __init__(self, read_slice, method, seed, n_held, threads):
+        self.read_slice, self.compare, self.seed, self.shape = read_slice, ALIGNMENT_METHODS[method], seed, None
+        self.slice = lru_cache(n_held)(self._read)
+        self.threads = threads
 
     def _read(self, z):
-        values = np.asarray(self.read_slice(z), np.float32)
+        values = np.asarray(self.read_slice(z))
         self.shape = self.shape or values.shape
         if values.shape != self.shape:
             raise ValueError(
@@ -158,17 +116,10 @@ class _Stack:
                 f"finite intensities are expected, found {n_bad} NaN or infinite pixels in slice {z}; "
                 "repair the slice or set it to a constant, which is flagged blank and bridged"
             )
-        return values
+        return _Slice(z, values)
 
-    def is_blank(self, z):
-        return self.raw(z).min() == self.raw(z).max()
-
-    def is_duplicate(self, reference, z):
-        difference = np.abs(self.raw(z) - self.raw(reference)).mean()
-        return difference <= DUPLICATE_DIFFERENCE * self.raw(reference).std(dtype=np.float64)
-
-    def pair(self, reference, z):
-        return Pair(reference, *ALIGNMENT_METHODS[self.method](self, reference, z))
+    def pair(self, reference, moving):
+        return Pair(reference.z, *self.compare(reference, moving, self.seed))
 
 
 def estimate_shifts(
@@ -179,6 +130,7 @@ def estimate_shifts(
     seed=0,
     neighbors=(1,),
     detrend_window=None,
+    threads=1,
     progress=None,
 ):
     """Shift table of a stack: a dict of arrays (n_slices,), one entry per slice.
@@ -186,8 +138,9 @@ def estimate_shifts(
     `read_slice(z)` returns slice z (Y, X) of any real dtype. Each slice is read once, suspicious ones again
     (all once more for `neighbors` beyond 1), and only a few are held. `seed` draws the tiles. `neighbors`
     such as (1, 2, 4) adds the pairs (z - k, z) and solves for all positions by robust least squares.
-    `detrend_window` (slices) subtracts a moving average from the positions. `progress(z, n_slices)` is
-    called after each slice of the first pass.
+    `detrend_window` (slices) subtracts a moving average from the positions. `threads` pairs of slices are compared
+    at a time, which changes no number; `read_slice` and `progress(z, n_slices)`, which is called after each slice of
+    the first pass, run in the calling thread.
 
     Columns: `z`; `dy_px`, `dx_px` the content shift from z - 1 to z that was used; `y_px`, `x_px` the
     content position (the sum of the shifts, less the trend); `score` the correlation with the sound slice
@@ -213,7 +166,7 @@ def estimate_shifts(
             "a stack of at least 1 slice and neighbors (alignment.neighbors) that include 1 are expected, "
             f"found {n_slices} slices and neighbors {tuple(neighbors)}"
         )
-    stack = _Stack(read_slice, method, seed, n_held=max(neighbors) + 2)
+    stack = _Stack(read_slice, method, seed, n_held=max(neighbors) + 2, threads=threads)
     pairs, flags = _first_pass(stack, n_slices, progress)
     lowest_score = _lowest_credible_score(pairs, flags)
     _bridge_destroyed(stack, pairs, flags, lowest_score)
@@ -244,16 +197,27 @@ def estimate_shifts(
 
 def _first_pass(stack, n_slices, progress):
     """Pair each slice with the last one that isn't blank: ({z: Pair}, flags blank and duplicate)."""
-    pairs, flags, last = {}, [""] * n_slices, None
-    for z in range(n_slices):
-        if stack.is_blank(z):
-            flags[z] = "blank"
-        else:
-            if last is not None and stack.is_duplicate(last, z):
-                flags[z], pairs[z] = "duplicate", Pair(last, 0.0, 0.0, 1.0, 0)
-            elif last is not None:
-                pairs[z] = stack.pair(last, z)
-            last = z
+
+    def each_with_the_one_before():
+        last = None
+        for z in range(n_slices):
+            moving = stack.slice(z)
+            yield last, moving
+            last = last if moving.is_blank else moving
+
+    def compare(reference_and_moving):
+        reference, moving = reference_and_moving
+        if moving.is_blank:
+            return "blank", None
+        if reference and moving.is_duplicate_of(reference):
+            return "duplicate", Pair(reference.z, 0.0, 0.0, 1.0, 0)
+        return "", stack.pair(reference, moving) if reference else None
+
+    pairs, flags = {}, []
+    for z, (flag, pair) in enumerate(in_order(compare, each_with_the_one_before(), stack.threads)):
+        flags.append(flag)
+        if pair:
+            pairs[z] = pair
         if progress:
             progress(z, n_slices)
     return pairs, flags
@@ -286,7 +250,8 @@ def _bridge_destroyed(stack, pairs, flags, lowest_score):
         last = walk[0]
         for z in walk[1:]:
             before, after = sorted((last, z))
-            pair = pairs[after] if pairs[after].reference == before else stack.pair(before, after)
+            known = pairs[after].reference == before
+            pair = pairs[after] if known else stack.pair(stack.slice(before), stack.slice(after))
             if z in suspects and not pair.score >= lowest_score:
                 flags[z] = "destroyed"
             else:
@@ -307,13 +272,13 @@ def _replace_jumps(pairs, flags, largest_shift):
 
 def _farther_links(stack, pairs, sound, neighbors, lowest_score, largest_shift):
     """Links (z - k, z, dy, dx) between sound slices for the neighbors k > 1, credible ones only."""
-    links, is_sound = [], set(sound)
-    for z in sound:
-        for k in sorted(set(neighbors) - {1}):
-            if z - k in is_sound and pairs[z].reference != z - k:
-                pair = stack.pair(z - k, z)
-                if pair.score >= lowest_score and np.all(np.abs((pair.dy, pair.dx)) <= largest_shift):
-                    links.append((z - k, z, pair.dy, pair.dx))
+    is_sound, farther = set(sound), sorted(set(neighbors) - {1})
+    wanted = [(z - k, z) for z in sound for k in farther if z - k in is_sound and pairs[z].reference != z - k]
+    slices = (tuple(map(stack.slice, two)) for two in wanted)
+    links = []
+    for (before, z), pair in zip(wanted, in_order(lambda two: stack.pair(*two), slices, stack.threads)):
+        if pair.score >= lowest_score and np.all(np.abs((pair.dy, pair.dx)) <= largest_shift):
+            links.append((before, z, pair.dy, pair.dx))
     return links
 
 

@@ -5,11 +5,10 @@ the whole volume at once. The last block along an axis may be incomplete; it is 
 has, never padded.
 """
 
-from itertools import product
-
 import numpy as np
 
 from densecell.classes import UNLABELLED
+from densecell.histograms import value_counts
 
 
 def binned_shape(shape, factors):
@@ -45,9 +44,26 @@ def bin_image(slab, factors):
     is_integer = slab.dtype.kind in "iu"
     if not (is_integer and slab.dtype.itemsize <= 4) and slab.dtype.kind != "f":
         raise ValueError(f"bin_image expects integers of at most 32 bits or floats, found {slab.dtype}; convert first")
-    sums = _block_sums(slab, factors, np.int64 if is_integer else np.float64)
-    means = sums / _block_sizes(slab.shape, factors)
-    return (np.rint(means) if is_integer else means).astype(slab.dtype)
+    sum_type, mean_type = _types_of_means(slab.dtype, int(np.prod(factors)))
+    binned = np.empty(binned_shape(slab.shape, factors), slab.dtype)
+    for z in range(len(binned)):  # a plane at a time, so that what is in work stays in a processor's cache
+        block = slab[z * factors[0] : (z + 1) * factors[0]]
+        means = _block_sums(block, factors, sum_type) / _block_sizes(block.shape, factors, mean_type)
+        binned[z] = (np.rint(means, out=means) if is_integer else means)[0]
+    return binned
+
+
+def _types_of_means(dtype, block_size):
+    """Types of the sum and of the mean of a block, as small as is exact for integers.
+
+    Fewer than 256 values of 16 bits add up to less than 2^24, which float32 holds, and a mean that is no tie lies at least
+    1 / 510 beside one, further than float32 rounds (1 / 512 at 65535).
+    """
+    if dtype.kind == "f":
+        return np.float64, np.float64
+    if dtype.itemsize <= 2 and block_size < 256:
+        return np.dtype(f"{dtype.kind}{2 * dtype.itemsize}"), np.float32
+    return np.int64, np.float64
 
 
 def count_classes(slab, n_classes):
@@ -59,9 +75,7 @@ def count_classes(slab, n_classes):
     slab = np.asarray(slab)
     if slab.dtype != np.uint8:
         raise ValueError(f"semantic labels are expected as uint8, found {slab.dtype}; convert them before binning")
-    counts = np.zeros(256, np.int64)
-    for plane in slab:  # bincount widens its input to int64, so one plane at a time
-        counts += np.bincount(plane.ravel(), minlength=256)
+    counts = value_counts(slab)
     unknown = [int(v) for v in np.flatnonzero(counts) if v >= n_classes and v != UNLABELLED]
     if unknown:
         raise ValueError(
@@ -76,34 +90,66 @@ def bin_labels(slab, factors, class_counts):
 
     `class_counts` (n_classes,) are the voxels per class in the whole volume (the summed `count_classes` of
     its slabs): a tie goes to the class rarer there (equally rare: the lower class). A block that holds an
-    unlabelled voxel is unlabelled. Classes are counted one after another, so memory is a few binned slabs
-    and one boolean slab.
+    unlabelled voxel is unlabelled. Only blocks of several classes are voted on.
     """
     slab = np.asarray(slab)
     count_classes(slab, len(class_counts))  # refuses unknown labels
-    winner = np.full(binned_shape(slab.shape, factors), UNLABELLED, np.uint8)
+    winner = _block_reduce(slab, factors, np.minimum)
+    highest = _block_reduce(slab, factors, np.maximum)
+    mixed = np.nonzero(winner != highest)
+    winner[mixed] = _majority(_voxels_of_blocks(slab, factors, mixed), class_counts)
+    winner[highest == UNLABELLED] = UNLABELLED  # the largest label there is
+    return winner
+
+
+def _voxels_of_blocks(slab, factors, blocks):
+    """Labels of some blocks: uint8, one row for each position inside a block; 255 beyond the border.
+
+    blocks: (z, y, x), each the indices of the blocks along an axis.
+    """
+    rest = [(0, -n % f) for n, f in zip(slab.shape, factors, strict=True)]
+    whole = np.pad(slab, rest, constant_values=UNLABELLED)
+    first = np.ravel_multi_index([i * f for i, f in zip(blocks, factors, strict=True)], whole.shape)
+    steps = np.ravel_multi_index(np.indices(factors).reshape(3, -1), whole.shape)
+    return whole.reshape(-1)[steps[:, None] + first]
+
+
+def _majority(voxels, class_counts):
+    """Most frequent class of each column; a tie goes to the class with the fewest `class_counts`."""
+    winner = np.full(voxels.shape[1], UNLABELLED, np.uint8)
     most_votes = np.zeros(winner.shape, np.uint32)
     for label in np.argsort(class_counts, kind="stable"):  # rare first, and only strictly more votes take over
-        votes = _block_sums(slab == label, factors, np.uint32)
+        votes = np.sum(voxels == label, axis=0, dtype=np.uint32)
         wins = votes > most_votes
         winner[wins] = label
         most_votes[wins] = votes[wins]
-    winner[_block_sums(slab == UNLABELLED, factors, np.uint32) > 0] = UNLABELLED
     return winner
 
 
 def _block_sums(slab, factors, dtype):
-    """Sum of each block: one strided view per position inside the block, so no full-size copy is made."""
-    sums = np.zeros(binned_shape(slab.shape, factors), dtype)
-    for dz, dy, dx in product(*map(range, factors)):
-        view = slab[dz :: factors[0], dy :: factors[1], dx :: factors[2]]
-        sums[: view.shape[0], : view.shape[1], : view.shape[2]] += view
-    return sums
+    """Sum of each block in `dtype`."""
+    return _block_reduce(slab, factors, lambda a, b, out: np.add(a, b, out=out, dtype=dtype), dtype)
 
 
-def _block_sizes(shape, factors):
-    """Voxels in each block; only the last block along an axis can have fewer than the others."""
-    nz, ny, nx = (np.minimum(f, n - np.arange(0, n, f)) for n, f in zip(shape, factors, strict=True))
+def _block_reduce(slab, factors, combine, dtype=None):
+    """`combine(a, b, out=...)` over the voxels of each block, one axis after another.
+
+    The outermost axis comes first: its voxels lie in rows, and fewer are left for the last axis, where they don't.
+    """
+    for axis, factor in enumerate(factors):
+        views = [slab[(slice(None),) * axis + (slice(step, None, factor),)] for step in range(factor)]
+        slab = views[0].astype(dtype or slab.dtype)
+        for view in views[1:]:
+            part = slab[tuple(slice(n) for n in view.shape)]
+            combine(part, view, out=part)
+    return slab
+
+
+def _block_sizes(shape, factors, dtype):
+    """Voxels in each block, or one number; only the last block along an axis can have fewer than the others."""
+    if all(n % f == 0 for n, f in zip(shape, factors, strict=True)):
+        return dtype(np.prod(factors))
+    nz, ny, nx = (np.minimum(f, n - np.arange(0, n, f)).astype(dtype) for n, f in zip(shape, factors, strict=True))
     return nz[:, None, None] * ny[:, None] * nx
 
 

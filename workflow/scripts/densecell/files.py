@@ -91,7 +91,8 @@ def remove(path):
         path.unlink(missing_ok=True)
 
 
-def _sync(path):
+def sync(path):
+    """Have the file or folder `path` reach the disk, so that a power cut leaves it as it is."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -99,15 +100,38 @@ def _sync(path):
         os.close(descriptor)
 
 
-@contextlib.contextmanager
-def writing(path, record=None, folder=False, expected_bytes=0):
-    """Give a partial path to write to; on success it becomes `path` with its sidecar, on failure nothing appears.
+def replace_text(path, text):
+    """Write a small file at once: `path` holds its former text or all of `text`, even after a power cut."""
+    temporary = Path(path).with_name(Path(path).name + ".partial")
+    temporary.write_text(text)
+    sync(temporary)
+    os.replace(temporary, path)
+    sync(Path(path).parent)
 
-    record: what the sidecar holds beside the content hash (``params``, ``code``, ``parents``); None: no sidecar.
-    folder: make the partial path a folder. expected_bytes: refuse to start where the disk has less free.
-    """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+
+def write_sidecar(path, content, record):
+    """Write the sidecar of `path`: its content hash (a text, or one per file of a store) and the record."""
+    replace_text(sidecar_path(path), json.dumps({"content": content, **record}, indent=1, sort_keys=True) + "\n")
+
+
+def link(source, target):
+    """Give the file `source` the second name `target` (a hard link); where the file system can't, copy it."""
+    try:
+        os.link(source, target)
+    except OSError as error:
+        if isinstance(error, (FileExistsError, FileNotFoundError)):
+            raise
+        shutil.copyfile(source, target)
+
+
+def _link_tree(source, target):
+    for file in sorted(p for p in source.rglob("*") if p.is_file()):
+        place = target / file.relative_to(source)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        link(file, place)
+
+
+def _check_space(path, expected_bytes):
     free = shutil.disk_usage(path.parent).free
     if free < expected_bytes:
         raise OSError(
@@ -115,15 +139,36 @@ def writing(path, record=None, folder=False, expected_bytes=0):
             f"not enough disk space for {path}: about {expected_bytes / 1e9:.3g} GB needed, {free / 1e9:.3g} GB free. "
             "Free some space or set results_dir to a larger disk",
         )
+
+
+@contextlib.contextmanager
+def writing(path, record=None, folder=False, expected_bytes=0, unfinished=None):
+    """Give a partial path to write to; on success it becomes `path` with its sidecar, on failure nothing appears.
+
+    record: what the sidecar holds beside the content hash (``params``, ``code``, ``parents``); None: no sidecar.
+    folder: make the partial path a folder. expected_bytes: refuse to start where the disk has less free.
+    unfinished: a folder elsewhere to write to, for a job that goes on after a crash. It is continued where it exists
+    and kept on failure; on success its files get a second name below `path` (a hard link, or a copy on another file
+    system). It is left to the caller to delete it, once all outputs of the job are in place: a crash between two of
+    them then costs nothing.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
+    written = Path(unfinished) if unfinished else partial
+    if not (unfinished and written.exists()):
+        _check_space(path, expected_bytes)
     move_stale_aside(partial)
     if folder:
-        partial.mkdir()
+        written.mkdir(parents=True, exist_ok=True)
     try:
-        yield partial
-        content = hash_store(partial) if partial.is_dir() else hash_file(partial)
+        yield written
+        if record is not None:
+            content = hash_store(written) if written.is_dir() else hash_file(written)
+        if unfinished:
+            _link_tree(written, partial)
         for file in [p for p in partial.rglob("*") if p.is_file()] if partial.is_dir() else [partial]:
-            _sync(file)
+            sync(file)
     except Exception as error:
         remove(partial)
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
@@ -137,13 +182,8 @@ def writing(path, record=None, folder=False, expected_bytes=0):
         remove(path)
     os.replace(partial, path)
     if record is not None:
-        text = json.dumps({"content": content, **record}, indent=1, sort_keys=True) + "\n"
-        side = sidecar_path(path)
-        temporary = side.with_name(side.name + ".partial")
-        temporary.write_text(text)
-        _sync(temporary)
-        os.replace(temporary, side)
-    _sync(path.parent)
+        write_sidecar(path, content, record)
+    sync(path.parent)
 
 
 def write_text(path, text, record=None):

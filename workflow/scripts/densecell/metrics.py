@@ -1,6 +1,7 @@
 """Confusion tables and the overlap measures computed from them.
 
-Voxels are counted once, per z-slice, into a tidy table. Every measure is a function of a confusion matrix
+Voxels are counted once, per z-slice, into a tidy table: both labels of a voxel make one number, and a histogram of these
+numbers is the confusion matrix. Every measure is a function of a confusion matrix
 (rows = reference, columns = predicted), so a new one needs no second look at the volumes.
 """
 
@@ -11,18 +12,21 @@ import numpy as np
 import pandas as pd
 
 from densecell.classes import ORGANELLE, UNLABELLED
+from densecell.histograms import joint_counts
 
 KEY_COLUMNS = ["volume", "region", "reference", "experiment", "predictor"]
 CONFUSION_COLUMNS = ["class", "predicted_class", "z", "measure", "value", "unit"]
 
 
-def confusion_counts(reference, predicted, n_classes, valid=None):
+def confusion_counts(reference, predicted, n_classes, valid=None, counted=None):
     """Count voxels by reference and predicted class, slice by slice.
 
     reference, predicted: (Z, Y, X) class maps of one slab; reference 255 = unlabelled, which is left out.
-    valid: (Z, Y, X) bool or None (everywhere). To score inside the reference cell only, pass reference > 0.
+    valid: (Z, Y, X) bool or None (everywhere). counted: (n_classes,) bool or None (all), the reference classes whose
+    voxels are read; to score inside the reference cell only, leave out the background.
     Returns (Z, n_classes, n_classes) int64; rows are the reference. Concatenate slabs along z.
-    Raises ValueError for shapes that differ and, on valid voxels, for a label that no class has.
+    Raises ValueError for shapes that differ, for a reference label on a valid voxel that no class has and for such a
+    prediction where the reference is read.
     """
     reference, predicted = np.asarray(reference), np.asarray(predicted)
     if reference.ndim != 3 or reference.shape != predicted.shape:
@@ -30,30 +34,48 @@ def confusion_counts(reference, predicted, n_classes, valid=None):
             f"expected reference and predicted of one (Z, Y, X) shape, found {reference.shape} and "
             f"{predicted.shape}; crop both to the same region"
         )
+    is_counted = np.full(n_classes, True) if counted is None else np.asarray(counted, dtype=bool)
     counts = np.zeros((len(reference), n_classes, n_classes), dtype=np.int64)
     for z in range(len(reference)):
-        keep = labelled_voxels(reference[z], n_classes, None if valid is None else valid[z], "reference")
-        rows = reference[z][keep].astype(np.int64)
-        columns = predicted[z][keep].astype(np.int64)
-        _refuse_unknown(columns, n_classes, "predicted")
-        counts[z] = np.bincount(rows * n_classes + columns, minlength=n_classes**2).reshape(n_classes, n_classes)
+        slice_valid = None if valid is None else valid[z]
+        rows = read_labels(reference[z], n_classes, slice_valid)
+        table = joint_counts(rows, n_classes + 1, read_labels(predicted[z], n_classes), n_classes + 1)[:n_classes]
+        refuse_unknown_labels(reference[z], n_classes, table.sum(), slice_valid, "reference")
+        if table[is_counted, n_classes].any():
+            refuse_values(predicted[z][np.append(is_counted, False)[rows]], n_classes, "predicted")
+        counts[z, is_counted] = table[is_counted, :n_classes]
     return counts
 
 
-def labelled_voxels(labels, n_classes, valid=None, name="labels"):
-    """Mask of the voxels to count: valid and not 255. Raises ValueError for a label that no class has."""
-    keep = labels != UNLABELLED
+def read_labels(labels, n_classes, valid=None):
+    """Class of each voxel that is to be read, and `n_classes` for every other label and every invalid voxel.
+
+    labels: integers of any shape. valid: bool of that shape or None (everywhere). Returns a new array, uint8.
+    """
+    if labels.dtype == np.uint8:
+        read = np.minimum(labels, n_classes)
+    else:
+        read = np.where((labels < 0) | (labels > n_classes), n_classes, labels).astype(np.uint8)
     if valid is not None:
         if np.shape(valid) != labels.shape:
             raise ValueError(f"valid: expected the shape of the labels {labels.shape}, found {np.shape(valid)}")
-        keep &= np.asarray(valid, dtype=bool)
-    _refuse_unknown(labels[keep], n_classes, name)
-    return keep
+        np.copyto(read, n_classes, where=~np.asarray(valid, dtype=bool))
+    return read
 
 
-def _refuse_unknown(values, n_classes, name):
-    if values.size and (values.min() < 0 or values.max() >= n_classes):
-        found = [value for value in np.unique(values).tolist() if not 0 <= value < n_classes]
+def refuse_unknown_labels(labels, n_classes, n_read, valid=None, name="labels"):
+    """Raise ValueError, with their values, when valid labels other than 255 are more than the `n_read` that were read."""
+    labelled = labels != UNLABELLED
+    if valid is not None:
+        labelled &= np.asarray(valid, dtype=bool)
+    if np.count_nonzero(labelled) != n_read:
+        refuse_values(labels[labelled], n_classes, name)
+
+
+def refuse_values(values, n_classes, name):
+    """Raise ValueError, with their values, for labels that no class has."""
+    found = [value for value in np.unique(values).tolist() if not 0 <= value < n_classes]
+    if found:
         raise ValueError(
             f"{name}: expected classes 0 to {n_classes - 1}, found {found}; "
             "compare the classes in the config with those the labels or the network were made with"

@@ -1,56 +1,46 @@
 """Prediction of a volume tile by tile by one network or an ensemble, in memory that does not grow with the volume.
 
-A tile's probabilities are the softmax of the main output; members are averaged in probability space; each voxel takes the
-tile that owns it (`tiling.Tiling`). Members may differ in network and window: their outputs are cropped to the smallest.
+A tile's probabilities are the softmax of the main output; members are averaged in probability space. All members run over a
+tile before the next, so the volume is read once. Reading, computing and writing overlap: one thread reads the next
+tile while the network runs, one writes the last.
 """
 
+import itertools
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 from densecell import windows
-from densecell.tiling import Tiling, paper_spacing
+from densecell.outputs import ArraySink, ProbabilitySink
+from densecell.tile_choice import bytes_per_voxel, plan_depth, plan_halo
+from densecell.tiling import STITCHES
+
+PENDING_WRITES = 2  # tiles that may wait to be written
 
 
 @dataclass
 class Member:
-    """A network of an ensemble: `network` in eval mode, `window` its (Z, Y, X) input shape."""
+    """A network of an ensemble: `network` in eval mode, `window` its (Z, Y, X) input shape in training."""
 
     network: torch.nn.Module
     window: tuple
 
 
-def tile_shapes(members, shape, window=None):
-    """The tile's output shape for a box `shape`, and each member's input and output shape.
+def make_plan(members, shape, settings, computation, *, inner=None, budget=2**31, **held):
+    """The Plan (`tile_choice`) of predicting a volume `shape`.
 
-    window: input shape to use instead of the members' own. A tile is as deep as the deepest member's, at most as the
-    box (a thin region gets a thin tile) where the member takes that depth; where it does not, and in y and x, tiles
-    reach beyond the box, mirrored.
+    settings: stitch (depth or halo), tile, halo; inner: three (start, stop) of the part that is asked for, default
+    all; budget: bytes that halo tiles may take; held: see `tile_choice.plan_halo`.
     """
-    depth = max((window or m.window)[0] for m in members)
-    inputs = [_input_shape(m.network, (depth, *(window or m.window)[1:]), shape[0]) for m in members]
-    outputs = [m.network.output_shape(i) for m, i in zip(members, inputs)]
-    return tuple(min(o[axis] for o in outputs) for axis in range(3)), inputs, outputs
-
-
-def _input_shape(network, window, depth):
-    """`window` (Z, Y, X) with its depth cut to `depth` where the network takes that and gives as many slices."""
-    if depth < window[0]:
-        thin = (depth, *window[1:])
-        try:
-            if network.output_shape(thin)[0] == depth:
-                return thin
-        except ValueError:
-            pass
-    return window
-
-
-def make_tiling(members, shape, stitch="depth", halo=(0, 0, 0), window=None):
-    """The tiling of a box for these members: the paper's spacing, without overlap for networks with valid padding."""
-    tile, _, _ = tile_shapes(members, shape, window)
-    overlapping = all(m.network.same_padding for m in members)
-    return Tiling(shape, tile, stitch, paper_spacing(tile, overlapping), halo if stitch == "halo" else (0, 0, 0))
+    inner = [tuple(pair) for pair in inner] if inner else [(0, n) for n in shape]
+    stitch = settings.get("stitch", "depth")
+    if stitch not in STITCHES:
+        raise ValueError(f"prediction.stitch: unknown {stitch!r}; known: {', '.join(STITCHES)}.")
+    if stitch == "depth":
+        return plan_depth(members, shape, inner, settings)
+    return plan_halo(members, shape, inner, settings, computation, budget, **held)
 
 
 class BoxReader:
@@ -68,135 +58,197 @@ class BoxReader:
         z, y, x = (windows.mirror(s, n, size) for s, n, size in zip(start, shape, self.array.shape))
         key = (z.min(), z.max() + 1, y.min(), y.max() + 1)
         if key != self._key:
+            self._strip = None  # the old one is not needed while the new one is read
             strip = np.asarray(self.array[key[0] : key[1], key[2] : key[3], :])
             self._strip = self.normalize(strip) if self.normalize else strip.astype(np.float32, copy=False)
             self._key = key
+        if all(s >= 0 and s + n <= size for s, n, size in zip(start, shape, self.array.shape)):
+            return self._strip[:, :, start[2] : start[2] + shape[2]]
         return self._strip[(z - key[0])[:, None, None], (y - key[2])[:, None], x]
 
 
+class TileReader:
+    """What the members need for a tile, read in a thread of its own: {(start, shape): tensor (1, 1, Z, Y, X)} and the mask.
+
+    inside: None, or a function of a box that gives the mask of the voxels that are to be predicted.
+    """
+
+    def __init__(self, read, placements, inside, device):
+        self.read, self.placements, self.inside, self.device = read, placements, inside, device
+
+    def __call__(self, tile):
+        mask = self.inside(tile.box) if self.inside else None
+        if mask is not None and not mask.any():
+            return {}, mask
+        boxes = {(p.start(tile.corner), tuple(p.input_shape)) for p in self.placements}
+        found = {}
+        for box in sorted(boxes):
+            x = torch.from_numpy(np.ascontiguousarray(self.read(*box)))[None, None]
+            found[box] = x.pin_memory() if self.device.type == "cuda" else x
+        return found, mask
+
+
+def probabilities_of(member, placement, inputs, tile, computation, flips):
+    """(n_classes, z, y, x) float32 probabilities of a member for the box of a tile, on the device.
+
+    flips: axes (-3, -2, -1); all combinations of them are averaged.
+    """
+    x = inputs[placement.start(tile.corner), tuple(placement.input_shape)]
+    x = x.to(computation.device, non_blocking=True)
+    crop = placement.crop(tile.corner, tile.box)
+    total = None
+    for axes in flip_sets(flips):
+        logits = computation.forward(member.network, torch.flip(x, axes) if axes else x)[0][0]
+        logits = torch.flip(logits, axes) if axes else logits
+        found = torch.softmax(logits[(slice(None), *crop)].float(), dim=0)
+        total = found if total is None else total.add_(found)
+    return total / (2 ** len(flips)) if flips else total
+
+
+def flip_sets(axes):
+    """All combinations of axes, none first."""
+    return [c for n in range(len(axes) + 1) for c in itertools.combinations(axes, n)]
+
+
 @torch.no_grad()
-def tile_probabilities(member, read, computation, corner, tile, input_shape, output_shape):
-    """(n_classes, *tile) float32 probabilities of one member for the tile at `corner`."""
-    # the tile is the center of the member's output, which is the center of its input
-    shapes = zip(corner, input_shape, output_shape, tile)
-    start = tuple(c - (i - o) // 2 - (o - t) // 2 for c, i, o, t in shapes)
-    x = torch.from_numpy(np.ascontiguousarray(read(start, input_shape)))[None, None]
-    logits = computation.forward(member.network, x)[0][0].float()
-    z, y, w = ((o - t) // 2 for o, t in zip(output_shape, tile))
-    logits = logits[:, z : z + tile[0], y : y + tile[1], w : w + tile[2]]
-    return torch.softmax(logits, dim=0).cpu().numpy()
-
-
 def predict(
-    members, array, computation, sink, *, normalize=None, window=None, stitch="depth", halo=(0, 0, 0), progress=None
+    members,
+    array,
+    computation,
+    plan,
+    sink,
+    *,
+    normalize=None,
+    inner=None,
+    z_range=None,
+    inside=None,
+    background=0,
+    flips=(),
+    progress=None,
 ):
-    """Predict the box `array` tile by tile.
+    """Predict a volume, or the part `inner` of it, tile by tile.
 
-    array: (Z, Y, X) numpy array or io.Volume; normalize: applied to what is read. sink(box, owned, probabilities) is
-    called for each tile with its three slices, the mask of voxels it owns and the list of the members' probabilities
-    (n_classes, z, y, x); sink.flush(stop, done) when all slices below `stop` are final. progress(voxels): how many voxels a tile
-    has settled; over all tiles they add up to the box.
+    array: (Z, Y, X) numpy array or io.Volume; normalize: applied to what is read. sink (`outputs`): sink.wanted says what to
+    compute, sink.put(box, owned, values) is called for each tile with its box in voxels of `inner`, the mask of the voxels
+    it owns (None: all) and {key: array}, sink.flush(stop) when all slices below `stop` are final; both in another thread.
+    z_range: (start, stop) in slices of `inner` that are wanted; inside(box): mask of voxels (of the array) to predict, the others are
+    `background`; flips: axes z, y, x (-3 to -1) to average over. progress(voxels): how many voxels a tile has settled.
     """
-    tile, inputs, outputs = tile_shapes(members, array.shape, window)
-    tiling = make_tiling(members, array.shape, stitch, halo, window)
-    read = BoxReader(array, normalize)
-    corners = tiling.corners[0]
-    for layer, tiles in enumerate(tiling.layers()):
-        for index in tiles:
-            box = tiling.box(index)
-            corner = [c[i] for c, i in zip(tiling.corners, index)]
-            inside = tuple(slice(0, b.stop - b.start) for b in box)
-            probabilities = [
-                tile_probabilities(m, read, computation, corner, tile, i, o)[(slice(None), *inside)]
-                for m, i, o in zip(members, inputs, outputs)
-            ]
-            owned = tiling.owned(index)
-            sink(box, owned, probabilities)
-            if progress:
-                progress(int(owned.sum()))
-        # the next layer begins at the next corner: what lies before it is final
-        sink.flush(corners[layer + 1] if layer + 1 < len(corners) else array.shape[0], done=layer + 1 == len(corners))
+    inner = [tuple(pair) for pair in inner] if inner else [(0, n) for n in array.shape]
+    origin = [a for a, _ in inner]
+    first, last = (origin[0] + z for z in (z_range or (0, inner[0][1] - inner[0][0])))
+    tile_reader = TileReader(BoxReader(array, normalize), plan.placements, inside, computation.device)
+
+    def settle(tile, values, mask):
+        box = tuple(slice(b.start - o, b.stop - o) for b, o in zip(tile.box, origin))
+        if mask is not None:
+            _set_outside(values, mask, background)
+        sink.put(box, tile.owned, values)
+        if progress:
+            low, high = (min(max(z, first), last) - tile.box[0].start for z in (tile.box[0].start, tile.box[0].stop))
+            inside_range = tile.owned[low:high].sum() if tile.owned is not None else (high - low) * _plane(tile)
+            progress(int(inside_range))
+
+    def steps():
+        """The tiles in order, and (None, stop) after each layer."""
+        for corner, final, tiles in plan.tiling.layers():
+            if corner < last and corner + plan.depth > first:
+                yield from ((tile, None) for tile in tiles)
+                yield None, final - origin[0]
+
+    with ThreadPoolExecutor(1) as reading, Writing() as writing:
+        for (tile, stop), fetched in _ahead(steps(), reading, tile_reader):
+            if tile is None:
+                writing.add(sink.flush, stop)
+            else:
+                inputs, mask = fetched.result()
+                values = _values(members, plan, inputs, tile, computation, flips, sink.wanted, background)
+                writing.add(settle, tile, values, mask)
 
 
-class ArraySink:
-    """Keeps the labels of the mean over all members as one array; for regions that fit in memory."""
+class Writing:
+    """Calls functions one after another in a thread of its own, at most PENDING_WRITES behind; none after one that failed,
+    whose error `add` or the end of the block raises."""
 
-    def __init__(self, shape):
-        self.labels = np.zeros(shape, dtype=np.uint8)
+    def __enter__(self):
+        self.pool, self.waiting, self.failed = ThreadPoolExecutor(1), [], False
+        return self
 
-    def __call__(self, box, owned, probabilities):
-        mean = sum(probabilities) / len(probabilities)
-        self.labels[box][owned] = mean.argmax(axis=0).astype(np.uint8)[owned]
+    def add(self, function, *args):
+        """Queue a call; wait while too many are queued."""
+        self.waiting.append(self.pool.submit(self._call, function, args))
+        while len(self.waiting) > PENDING_WRITES:
+            self.waiting.pop(0).result()
 
-    def flush(self, stop, done):
-        """Nothing to do: everything stays in memory."""
+    def _call(self, function, args):
+        if not self.failed:
+            self.failed = True
+            function(*args)
+            self.failed = False
 
-
-class ProbabilitySink:
-    """Keeps the mean probabilities over all members as one array (n_classes, Z, Y, X); for a few slices."""
-
-    def __init__(self, n_classes, shape):
-        self.probabilities = np.zeros((n_classes, *shape), dtype=np.float32)
-
-    def __call__(self, box, owned, probabilities):
-        self.probabilities[(slice(None), *box)][:, owned] = (sum(probabilities) / len(probabilities))[:, owned]
-
-    def flush(self, stop, done):
-        """Nothing to do: everything stays in memory."""
-
-
-class Rolling:
-    """A rolling buffer of slices for one output volume: tiles write ahead, finished slabs go to the store.
-
-    Only the slices between the last slab written and the deepest tile are held.
-    """
-
-    def __init__(self, store, dtype, depth):
-        self.store, self.start = store, 0
-        self.buffer = np.zeros((store.slab_depth + depth, *store.shape[1:]), dtype)
-
-    def put(self, box, owned, values):
-        z = slice(box[0].start - self.start, box[0].stop - self.start)
-        self.buffer[z, box[1], box[2]][owned] = values[owned]
-
-    def flush(self, stop, done):
-        """Write every whole slab below `stop` (all of it when `done`), then move the buffer on."""
-        depth = self.store.slab_depth
-        while self.start + depth <= stop or (done and self.start < stop):
-            n = min(depth, stop - self.start)
-            self.store.write(self.start, self.buffer[:n])
-            self.buffer[:-n] = self.buffer[n:].copy()
-            self.start += n
+    def __exit__(self, kind, error, traceback):
+        if kind:
+            self.failed = True
+        self.pool.shutdown()
+        if not kind:
+            for future in self.waiting:
+                future.result()
 
 
-class StoreSink:
-    """Streams the outputs of an ensemble whose members are in ranking order, all in one pass.
+def _ahead(steps, reading, tile_reader):
+    """(step, future of its input), the next tile's input already being read."""
+    waiting = None
+    for step in steps:
+        fetched = reading.submit(tile_reader, step[0]) if step[0] is not None else None
+        if waiting:
+            yield waiting
+        waiting = step, fetched
+    if waiting:
+        yield waiting
 
-    ensemble: {k: store} labels of the mean over the first k members; members: {i: store} labels of member i alone;
-    subsets: [(member indices, store)] labels of the mean over these members; probabilities: {class: store} uint8
-    probabilities (times 255) of the mean over all members.
-    """
 
-    def __init__(self, depth, ensemble, members=None, probabilities=None, subsets=()):
-        self.subsets = [(tuple(indices), Rolling(s, np.uint8, depth)) for indices, s in subsets]
-        self.ensemble = {k: Rolling(s, np.uint8, depth) for k, s in ensemble.items()}
-        self.members = {i: Rolling(s, np.uint8, depth) for i, s in (members or {}).items()}
-        self.probabilities = {c: Rolling(s, np.uint8, depth) for c, s in (probabilities or {}).items()}
+def _values(members, plan, inputs, tile, computation, flips, wanted, background):
+    """{key: array} of a tile; where nothing of it is to be predicted, background."""
+    if not inputs:
+        return wanted.outside(tile.shape(), background)
+    found = wanted.compute(
+        probabilities_of(member, placement, inputs, tile, computation, flips)
+        for member, placement in zip(members, plan.placements)
+    )
+    return {key: tensor.cpu().numpy() for key, tensor in found.items()}
 
-    def __call__(self, box, owned, probabilities):
-        total = np.zeros_like(probabilities[0])
-        for i, member in enumerate(probabilities):
-            total += member
-            if i in self.members:
-                self.members[i].put(box, owned, member.argmax(axis=0).astype(np.uint8))
-            if i + 1 in self.ensemble:
-                self.ensemble[i + 1].put(box, owned, total.argmax(axis=0).astype(np.uint8))
-        for indices, store in self.subsets:
-            store.put(box, owned, sum(probabilities[i] for i in indices).argmax(axis=0).astype(np.uint8))
-        for c, store in self.probabilities.items():
-            store.put(box, owned, np.rint(total[c] * (255 / len(probabilities))).astype(np.uint8))
 
-    def flush(self, stop, done):
-        subsets = [store for _, store in self.subsets]
-        for store in (*self.ensemble.values(), *self.members.values(), *subsets, *self.probabilities.values()):
-            store.flush(stop, done)
+def _set_outside(values, mask, background):
+    """Voxels outside the mask become background, in place."""
+    for key, array in values.items():
+        if key[0] == "probability":
+            array[~mask] = 255 * (key[1] == background)
+        else:
+            array[~mask] = background
+
+
+def peak_memory(plan, members, computation):
+    """Bytes that a prediction takes at most, estimated: of its largest tile, and of the buffers of halo tiles."""
+    if plan.n_bytes:
+        return plan.n_bytes
+    return int(max(bytes_per_voxel(m, computation) * np.prod(p.input_shape) for m, p in zip(members, plan.placements)))
+
+
+def _plane(tile):
+    return (tile.box[1].stop - tile.box[1].start) * (tile.box[2].stop - tile.box[2].start)
+
+
+def predict_labels(member, array, computation, settings=None, **options):
+    """Labels (Z, Y, X) uint8 of an array by one network; for regions that fit in memory."""
+    sink = ArraySink(array.shape)
+    plan = make_plan([member], array.shape, settings or {}, computation)
+    predict([member], array, computation, plan, sink, **options)
+    return sink.labels
+
+
+def predict_probabilities(member, array, n_classes, computation, settings=None, **options):
+    """Probabilities (n_classes, Z, Y, X) float32 of an array by one network; for a few slices."""
+    sink = ProbabilitySink(n_classes, array.shape)
+    plan = make_plan([member], array.shape, settings or {}, computation)
+    predict([member], array, computation, plan, sink, **options)
+    return sink.probabilities

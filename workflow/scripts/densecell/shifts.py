@@ -14,9 +14,6 @@ def overlap(shift, size):
     return slice(max(shift, 0), size + min(shift, 0)), slice(max(-shift, 0), size - max(shift, 0))
 
 
-# name -> (stack, z of the reference, z of the moving slice) -> (dy, dx, score, n_inliers)
-
-
 def applied_shifts(table, order=0):
     """Shift (n_slices, 2) to apply to each slice, in px (y, x): -p, in whole pixels for `order` 0."""
     shifts = -np.stack([np.asarray(table["y_px"], float), np.asarray(table["x_px"], float)], axis=1)

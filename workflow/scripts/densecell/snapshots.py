@@ -29,10 +29,10 @@ class Snapshots:
     def __call__(self, network, step):
         """Predict and write one snapshot; the network goes back to training mode."""
         network.eval()
-        sink = prediction.ProbabilitySink(self.n_classes, self.slices.shape)
-        prediction.predict([prediction.Member(network, self.tile)], self.slices, self.computation, sink)
+        member = prediction.Member(network, self.tile)
+        probabilities = prediction.predict_probabilities(member, self.slices, self.n_classes, self.computation)
         network.train()
-        frame = np.rint(255 * sink.probabilities[:, self.index]).astype(np.uint8)
+        frame = np.rint(255 * probabilities[:, self.index]).astype(np.uint8)
         self.folder.mkdir(parents=True, exist_ok=True)
         with files.writing(self._path(step)) as partial, open(partial, "wb") as handle:
             np.save(handle, frame)

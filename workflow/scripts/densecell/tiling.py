@@ -1,16 +1,35 @@
-"""Inference tiles and which tile each voxel's prediction comes from (Guay et al. 2021; the authors' released code).
+"""Inference tiles: where they lie, which voxels each of them settles, and what a network must read for it.
 
-Tiles are boxes of the networks' output shape; corners are regular with a last one flush with the end. No averaging:
-with `depth`, a voxel takes the tile in which it lies deepest, min(4 (z + 1), 4 (Z - z), y + 1, Y - y, x + 1, X - x),
-the first tile on ties; with `halo`, the tile whose core (the tile without its margin) holds it.
+Two ways to stitch. `depth` (Guay et al. 2021; the authors' released code): tiles overlap by a third, corners are regular with
+a last one flush with the end, and a voxel takes the tile in which it lies deepest, min(4 (z + 1), 4 (Z - z), y + 1, Y - y,
+x + 1, X - x), the first tile on ties. `halo`: the box is cut into cores; each is predicted with a margin of what the
+network sees around a voxel, and the margin is thrown away. Nothing is averaged in either.
 """
 
 import itertools
+from dataclasses import dataclass, field
 
 import numpy as np
 
 Z_DEPTH = 4.0  # a step in z counts as four pixels (the authors' segment.py)
 STITCHES = ("depth", "halo")
+
+
+@dataclass
+class Tile:
+    """corner: the first voxel (z, y, x) of the tile; box: three slices of the array that it may settle; owned: mask over
+    the box of those that it settles, None for all of them."""
+
+    corner: tuple
+    box: tuple
+    owned: np.ndarray | None = None
+
+    def shape(self):
+        return tuple(b.stop - b.start for b in self.box)
+
+    def count(self):
+        """Voxels that it settles."""
+        return int(np.prod(self.shape()) if self.owned is None else self.owned.sum())
 
 
 def corners(size, tile, spacing):
@@ -26,60 +45,53 @@ def paper_spacing(tile, overlapping=True):
     return tuple(n - n // 3 if overlapping else n for n in tile)
 
 
-class Tiling:
-    """The tiles of a box `shape`, and the voxels each of them owns.
+class DepthTiling:
+    """The paper's tiles of a box `shape` (Z, Y, X).
 
-    tile: output shape of a tile (Z, Y, X). stitch: depth or halo. spacing: between corners (depth), default the
-    paper's; halo: margin cut off each side of a tile but at the border of the box.
+    tile: output shape of a tile; spacing: between corners, default the paper's; inner: three (start, stop) of the part
+    that is asked for, default all.
     """
 
-    def __init__(self, shape, tile, stitch="depth", spacing=None, halo=(0, 0, 0)):
-        if stitch not in STITCHES:
-            raise ValueError(f"prediction.stitch: unknown {stitch!r}; known: {', '.join(STITCHES)}.")
+    def __init__(self, shape, tile, spacing=None, inner=None):
         self.shape, self.tile = tuple(shape), tuple(tile)
-        if stitch == "halo":
-            spacing = tuple(t - 2 * h if t < n else t for t, h, n in zip(tile, halo, shape))
-            if min(spacing) < 1:
-                raise ValueError(f"prediction.halo: {tuple(halo)} leaves nothing of a tile of {self.tile}.")
         self.spacing = tuple(spacing or paper_spacing(tile))
+        self.inner = inner or [(0, n) for n in shape]
         self.corners = [corners(n, t, s) for n, t, s in zip(self.shape, self.tile, self.spacing)]
-        steps = (Z_DEPTH, 1.0, 1.0)
-        self._depths = [self._axis(axis, steps[axis], stitch, halo[axis]) for axis in range(3)]
+        self._depths = [self._axis(axis, step) for axis, step in enumerate((Z_DEPTH, 1.0, 1.0))]
         self._best = [d.max(axis=0) for d in self._depths]
         # the largest depth any earlier tile reaches: on ties the first tile owns the voxel
         self._before = [np.vstack([np.zeros_like(d[:1]), np.maximum.accumulate(d, axis=0)[:-1]]) for d in self._depths]
 
-    def _axis(self, axis, step, stitch, halo):
-        """(n_tiles, size) depth of each position in each tile of one axis; 0 outside the tile (or its core)."""
+    def _axis(self, axis, step):
+        """(n_tiles, size) depth of each position in each tile of one axis; 0 outside the tile."""
         size, tile = self.shape[axis], self.tile[axis]
         depth = np.zeros((len(self.corners[axis]), size), dtype=np.float32)
         for row, corner in zip(depth, self.corners[axis]):
             inside = np.arange(max(0, size - corner))[:tile]
-            if stitch == "depth":
-                row[corner : corner + tile] = step * np.minimum(inside + 1, tile - inside)
-            else:
-                low = 0 if corner == 0 else halo
-                high = tile if corner + tile >= size else tile - halo
-                row[corner : corner + tile] = (inside >= low) & (inside < high)
+            row[corner : corner + tile] = step * np.minimum(inside + 1, tile - inside)
         return depth
 
     def __len__(self):
         return int(np.prod([len(c) for c in self.corners]))
 
     def layers(self):
-        """For each z-corner in order: the indices (iz, iy, ix) of its tiles."""
+        """(first slice, slice below which all is final afterwards, its tiles) of each z-corner in order."""
         plane = list(itertools.product(*(range(len(c)) for c in self.corners[1:])))
-        for iz in range(len(self.corners[0])):
-            yield [(iz, iy, ix) for iy, ix in plane]
+        for iz, corner in enumerate(self.corners[0]):
+            last = iz + 1 == len(self.corners[0])
+            final = self.shape[0] if last else self.corners[0][iz + 1]
+            yield corner, final, (tile for iy, ix in plane if (tile := self._tile((iz, iy, ix))) is not None)
 
-    def box(self, index):
-        """Three slices: where the tile `index` lies in the box, cut off at its end."""
-        starts = [c[i] for c, i in zip(self.corners, index)]
-        return tuple(slice(s, min(s + t, n)) for s, t, n in zip(starts, self.tile, self.shape))
+    def _tile(self, index):
+        """The tile `index` (iz, iy, ix) with the mask of the voxels it owns; None where that is nothing asked for."""
+        corner = tuple(c[i] for c, i in zip(self.corners, index))
+        spans = [(max(c, a), min(c + t, b)) for c, t, (a, b) in zip(corner, self.tile, self.inner)]
+        if any(start >= stop for start, stop in spans):
+            return None
+        box = tuple(slice(*span) for span in spans)
+        return Tile(corner, box, self._owned(index, box))
 
-    def owned(self, index):
-        """Mask over `box(index)`: the voxels whose prediction comes from this tile."""
-        box = self.box(index)
+    def _owned(self, index, box):
         z, y, x = np.ix_(*(b[s] for b, s in zip(self._best, box)))
         best = np.minimum(np.minimum(z, y), x)
         mask = np.ones(best.shape, dtype=bool)
@@ -90,3 +102,56 @@ class Tiling:
             before = self._before[axis][index[axis], box[axis]].reshape(view)
             mask &= (own >= best) & (before < best)
         return mask
+
+
+class HaloTiling:
+    """Cores side by side that cover `inner` (three (start, stop)) of an array.
+
+    core: their shape (Z, Y, X); step: corners are multiples of it (z, y, x), so that the networks' pools fall on the same
+    voxels in every tile.
+    """
+
+    def __init__(self, inner, core, step):
+        self.inner, self.core = [tuple(pair) for pair in inner], tuple(core)
+        firsts = [a // s * s for (a, _), s in zip(self.inner, step)]
+        self.corners = [list(range(f, b, c)) for f, (_, b), c in zip(firsts, self.inner, self.core)]
+
+    def __len__(self):
+        return int(np.prod([len(c) for c in self.corners]))
+
+    def layers(self):
+        """(first slice, slice below which all is final afterwards, its tiles) of each z-corner in order."""
+        for corner in self.corners[0]:
+            tiles = (self._tile((corner, *plane)) for plane in itertools.product(*self.corners[1:]))
+            yield corner, min(corner + self.core[0], self.inner[0][1]), tiles
+
+    def _tile(self, corner):
+        spans = ((max(c, a), min(c + n, b)) for c, n, (a, b) in zip(corner, self.core, self.inner))
+        return Tile(corner, tuple(slice(*span) for span in spans))
+
+
+@dataclass
+class Placement:
+    """How a network is laid over a tile: the input it reads and the part of its output that is the tile's.
+
+    input_shape, output_shape: (Z, Y, X); before: how far ahead of the tile's corner the input starts; bounds: three
+    (lowest, highest) starts, so that tiles at the border of the volume end where it ends; None: no bounds.
+    """
+
+    input_shape: tuple
+    output_shape: tuple
+    before: tuple
+    bounds: list | None = field(default=None)
+
+    def start(self, corner):
+        """The first voxel (z, y, x) of the input; negative or beyond the volume where it is mirrored."""
+        starts = [c - b for c, b in zip(corner, self.before)]
+        if self.bounds:
+            starts = [min(max(s, low), high) for s, (low, high) in zip(starts, self.bounds)]
+        return tuple(starts)
+
+    def crop(self, corner, box):
+        """Three slices of the output: the voxels of `box`."""
+        start = self.start(corner)
+        firsts = [b.start - s - (i - o) // 2 for b, s, i, o in zip(box, start, self.input_shape, self.output_shape)]
+        return tuple(slice(f, f + b.stop - b.start) for f, b in zip(firsts, box))

@@ -4,6 +4,7 @@ Every random draw comes from a generator keyed by (data seed, epoch, window), so
 same numbers; with equal threads, instruction set and packages the checkpoints are equal bit for bit on the CPU.
 """
 
+import contextlib
 import math
 import time
 from dataclasses import dataclass, field
@@ -11,29 +12,11 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from densecell import augmentation, prediction, windows
-from densecell.classes import UNLABELLED
+from densecell import prediction
 from densecell.losses import get_loss
 from densecell.metrics import METRICS, confusion_counts
 
-
-@dataclass
-class Region:
-    """A labelled region with the context around it.
-
-    image: (Z, Y, X) float32 normalized, region plus context; labels (uint8, 255 = unlabelled) and weights (float32):
-    same shape, unlabelled and 0 in the context; inner: three (start, stop) of the region in it.
-    """
-
-    image: torch.Tensor
-    labels: torch.Tensor
-    weights: torch.Tensor
-    inner: tuple
-
-    @property
-    def shape(self):
-        return tuple(b - a for a, b in self.inner)
-
+LOOK_EVERY = 50  # steps, at most, between two looks at the loss: at each the host waits for the GPU
 
 OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
 
@@ -79,66 +62,6 @@ def learning_rate(step, n_steps, settings):
     return rate * min(1.0, (step + 1) / (settings["warmup_steps"] + 1))
 
 
-class Sampler:
-    """The windows of one epoch over all training regions, deformed once for the epoch."""
-
-    def __init__(self, regions, network, window, spacing, settings, data_seed):
-        self.regions, self.window, self.spacing = regions, tuple(window), tuple(spacing)
-        self.output = network.output_shape(window)
-        self.settings, self.data_seed = settings["augmentation"], data_seed
-        self.ranges = [float(r.image.max() - r.image.min()) for r in regions]
-        self._epoch = None
-
-    def count(self):
-        """Windows per epoch."""
-        return sum(windows.count_windows(r.shape, self.output, self.spacing) for r in self.regions)
-
-    def start(self, epoch):
-        """Draw the epoch's corners and deformation; windows without a labelled voxel are left out."""
-        if epoch == self._epoch:
-            return
-        self._epoch, self.order, self.deformed = epoch, [], []
-        for i, region in enumerate(self.regions):
-            generator = np.random.default_rng([self.data_seed, epoch, i])
-            for corner in windows.draw_corners(region.shape, self.output, self.spacing, generator):
-                self.order.append((i, tuple(int(c) for c in corner)))
-            tensors = (region.image, region.labels, region.weights)
-            if self.settings["elastic"]:
-                displacement = augmentation.elastic_displacement(
-                    region.image.shape[1:],
-                    generator,
-                    self.settings["elastic_grid_px"],
-                    self.settings["elastic_smoothing"],
-                    self.settings["elastic_amplitude_px"],
-                )
-                index = torch.from_numpy(augmentation.elastic_index(displacement)).to(region.image.device)
-                tensors = tuple(augmentation.deform(t, index) for t in tensors)
-            self.deformed.append(tensors)
-        if len(self.regions) > 1:
-            order = np.random.default_rng([self.data_seed, epoch, len(self.regions)]).permutation(len(self.order))
-            self.order = [self.order[i] for i in order]
-
-    def __getitem__(self, number):
-        """Window `number` of the epoch: image (1, Z, Y, X), labels and weights (Z', Y', X'); None if all unlabelled."""
-        i, corner = self.order[number]
-        image, labels, weights = self.deformed[i]
-        first = tuple(c + inner[0] for c, inner in zip(corner, self.regions[i].inner))
-        box = tuple(slice(f, f + n) for f, n in zip(first, self.output))
-        labels, weights = labels[box], weights[box]
-        if not bool((labels != UNLABELLED).any()):
-            return None
-        start = windows.input_start(first, self.window, self.output)
-        index = [windows.mirror(s, n, size) for s, n, size in zip(start, self.window, image.shape)]
-        z, y, x = (torch.from_numpy(j).to(image.device) for j in index)
-        image = image[z[:, None, None], y[:, None], x]
-        generator = np.random.default_rng([self.data_seed, self._epoch, 1_000_003, number])
-        options = {k: self.settings[k] for k in ("flip", "rot90", "brightness", "contrast")}
-        image, (labels, weights) = augmentation.augment_window(
-            image, [labels, weights], generator, intensity_range=self.ranges[i], **options
-        )
-        return image[None], labels, weights
-
-
 @torch.no_grad()
 def evaluate(network, tile, regions, computation, group_ids):
     """IoU per class and MIoU(all) of the stitched prediction of the regions, each voxel once.
@@ -151,14 +74,32 @@ def evaluate(network, tile, regions, computation, group_ids):
     confusion = np.zeros((n_classes, n_classes), dtype=np.int64)
     member = prediction.Member(network, tile)
     for region in regions:
-        sink = prediction.ArraySink(region.image.shape)
-        prediction.predict([member], region.image.numpy(), computation, sink)
+        labels = prediction.predict_labels(member, region.image.numpy(), computation)
         inner = tuple(slice(a, b) for a, b in region.inner)
-        confusion += confusion_counts(region.labels.numpy()[inner], sink.labels[inner], n_classes).sum(axis=0)
+        confusion += confusion_counts(region.labels.numpy()[inner], labels[inner], n_classes).sum(axis=0)
     network.train()
     iou = METRICS["iou"].function(confusion, group_ids)
     present = confusion.sum(axis=1) > 0
     return float(METRICS["miou_all"].function(confusion, group_ids)), np.where(present, iou, np.nan)
+
+
+def evaluation_voxels(network, tile, regions, computation):
+    """Voxels that one evaluation passes through the network: tiles times voxels of a tile's input."""
+    member = prediction.Member(network, tile)
+    return sum(prediction.make_plan([member], r.image.shape, {}, computation).computed_voxels() for r in regions)
+
+
+def evaluation_schedule(settings, steps_per_epoch, window, evaluation):
+    """(steps between evaluations, cost of one as a share of the training between two), both from counts alone.
+
+    window: input (Z, Y, X) in training; evaluation: forward voxels of one. A step counts as three forward passes of its
+    windows. Without evaluate_every_steps evaluations come after every epoch, or after so many epochs that they cost at
+    most evaluation_share.
+    """
+    epoch = 3 * settings["batch_size"] * math.prod(window) * steps_per_epoch
+    epochs = max(1, math.ceil(evaluation / (settings["evaluation_share"] * epoch)))
+    every = settings["evaluate_every_steps"] or epochs * steps_per_epoch
+    return every, evaluation * steps_per_epoch / (epoch * every)
 
 
 @dataclass
@@ -173,6 +114,26 @@ class Run:
     loss_sum: float = 0.0
     loss_count: int = 0
     stopped: str = ""
+
+
+class Stopwatch:
+    """Seconds by what they were spent on."""
+
+    def __init__(self):
+        self.seconds, self.started = {}, time.perf_counter()
+
+    @contextlib.contextmanager
+    def __call__(self, what):
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[what] = self.seconds.get(what, 0.0) + time.perf_counter() - started
+
+    def __str__(self):
+        total = time.perf_counter() - self.started
+        parts = ", ".join(f"{what} {duration(s)} ({s / total:.1%})" for what, s in self.seconds.items())
+        return f"{duration(total)}: {parts}"
 
 
 def train(
@@ -195,74 +156,101 @@ def train(
     snapshots: None, or an object with every_steps that is called with (network, step) before the first step and every
     so many steps. restart: None, or an object with load(network, optimizer) -> Run or None,
     save(network, optimizer, run), called every save_every_minutes, at each evaluation and when its asked_to_stop is
-    true. say: prints progress lines.
+    true. say: prints progress lines. Raises ValueError when a loss is not a number, before the state is evaluated or saved.
     """
-    per_epoch = sampler.count()
-    n_steps = settings["steps"] or settings["epochs"] * math.ceil(per_epoch / settings["batch_size"])
+    per_epoch, tile = sampler.count(), tuple(tile or sampler.window)
     steps_per_epoch = math.ceil(per_epoch / settings["batch_size"])
-    evaluate_every = settings["evaluate_every_steps"] or steps_per_epoch
-    loss_function = get_loss(settings["loss"])
+    n_steps = settings["steps"] or settings["epochs"] * steps_per_epoch
+    evaluation = evaluation_voxels(network, tile, eval_regions, computation)
+    every, share = evaluation_schedule(settings, steps_per_epoch, sampler.window, evaluation)
     computation.place(network).train()
     optimizer = make_optimizer(network, settings)
     run = (restart.load(network, optimizer) if restart else None) or run or Run()
+    resuming = f"; resuming at step {run.step}" if run.step else ""
+    say(f"{n_steps} steps, {per_epoch} windows per epoch, {computation}{resuming}")
+    given = f", as evaluate_every_steps says (evaluation_share: {settings['evaluation_share']:.1%})"
     say(
-        f"{n_steps} steps, {per_epoch} windows per epoch, {computation}"
-        + (f"; resuming at step {run.step}" if run.step else "")
+        f"an evaluation every {every} steps costs {share:.1%} of them{given if settings['evaluate_every_steps'] else ''}"
     )
-    tile = tuple(tile or sampler.window)
     if snapshots and run.step == 0:
         snapshots(network, 0)
     started, first_step, last_line, last_save = time.monotonic(), run.step, time.monotonic(), time.monotonic()
+    spent, pending = Stopwatch(), []
 
     while run.step < n_steps and not run.stopped:
         epoch, position = divmod(run.step, steps_per_epoch)
-        sampler.start(epoch)
-        numbers = range(position * settings["batch_size"], min((position + 1) * settings["batch_size"], per_epoch))
-        batch = [w for w in (sampler[n] for n in numbers) if w is not None]
+        with spent("sampler"):
+            sampler.start(epoch)
+            numbers = range(position * settings["batch_size"], min((position + 1) * settings["batch_size"], per_epoch))
+            batch = [w for w in (sampler[n] for n in numbers) if w is not None]
         if batch:
-            image, labels, weights = (torch.stack(t) for t in zip(*batch))
-            outputs = computation.forward(network, image)
-            loss = loss_function(
-                outputs,
-                labels.to(computation.device),
-                weights.to(computation.device),
-                settings["loss_reduction"],
-                settings["auxiliary_weight"],
-                settings["main_weight"],
-            )
-            if not torch.isfinite(loss):
-                raise ValueError(
-                    f"training diverged: the loss is {loss.item()} at step {run.step}. "
-                    "Lower experiments.training.learning_rate, set gradient_clip, or use the robust preset."
-                )
-            for group in optimizer.param_groups:
-                group["lr"] = learning_rate(run.step, n_steps, settings)
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            if settings["gradient_clip"]:
-                torch.nn.utils.clip_grad_norm_(network.parameters(), settings["gradient_clip"])
-            optimizer.step()
-            run.loss_sum += loss.item()
-            run.loss_count += 1
+            with spent("steps"):
+                rate = learning_rate(run.step, n_steps, settings)
+                pending.append((run.step, optimize(network, optimizer, batch, settings, computation, rate)))
         run.step += 1
 
         now = time.monotonic()
-        if now - last_line > 10:
+        line, film = now - last_line > 10, snapshots and run.step % snapshots.every_steps == 0
+        score = run.step % every == 0 or run.step == n_steps
+        save = restart and (score or restart.asked_to_stop or now - last_save > 60 * settings["save_every_minutes"])
+        if line or film or score or save or len(pending) == LOOK_EVERY:
+            with spent("steps"):
+                look(pending, run)
+        if line:
             speed = (run.step - first_step) / (now - started)
-            left = (n_steps - run.step) / speed
+            loss, left = run.loss_sum / max(1, run.loss_count), duration((n_steps - run.step) / speed)
             say(
-                f"step {run.step}/{n_steps}, loss {run.loss_sum / max(1, run.loss_count):.4g}, {speed * settings['batch_size']:.2f} windows/s, {duration(left)} left"
+                f"step {run.step}/{n_steps}, loss {loss:.4g}, {speed * settings['batch_size']:.2f} windows/s, {left} left"
             )
             last_line = now
-        if snapshots and run.step % snapshots.every_steps == 0:
-            snapshots(network, run.step)
-        if run.step % evaluate_every == 0 or run.step == n_steps:
-            _evaluate(network, tile, eval_regions, settings, computation, group_ids, run, n_steps, epoch, say)
-            last_save = -math.inf
-        if restart and (restart.asked_to_stop or now - last_save > 60 * settings["save_every_minutes"]):
-            restart.save(network, optimizer, run)
+        if film:
+            with spent("snapshots"):
+                snapshots(network, run.step)
+        if score:
+            with spent("evaluations"):
+                _evaluate(network, tile, eval_regions, settings, computation, group_ids, run, n_steps, epoch, say)
+        if save:
+            with spent("restart states"):
+                restart.save(network, optimizer, run)
             last_save = time.monotonic()
+    say(f"{run.step - first_step} steps in {spent}")
     return run
+
+
+def optimize(network, optimizer, batch, settings, computation, rate):
+    """One optimizer step with the learning rate `rate` on a list of windows as of `sampling.Sampler`.
+
+    Returns the loss as a tensor on the device; nothing here waits for it.
+    """
+    image, labels, weights = (torch.stack(tensors).to(computation.device) for tensors in zip(*batch))
+    outputs = computation.forward(network, image)
+    numbers = (settings[key] for key in ("loss_reduction", "auxiliary_weight", "main_weight"))
+    loss = get_loss(settings["loss"])(outputs, labels, weights, *numbers)
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    if settings["gradient_clip"]:
+        torch.nn.utils.clip_grad_norm_(network.parameters(), settings["gradient_clip"])
+    optimizer.step()
+    return loss.detach()
+
+
+def look(pending, run):
+    """Add the losses of the steps since the last look, a list of (step, tensor), to the run, and empty the list.
+
+    The one place where the host waits for the device. Raises ValueError when a loss is not a number.
+    """
+    losses = torch.stack([loss for _, loss in pending]).tolist() if pending else []
+    for (step, _), loss in zip(pending, losses):
+        if not math.isfinite(loss):
+            raise ValueError(
+                f"training diverged: the loss is {loss} at step {step}. "
+                "Lower experiments.training.learning_rate, set gradient_clip, or use the robust preset."
+            )
+        run.loss_sum += loss
+        run.loss_count += 1
+    pending.clear()
 
 
 def _evaluate(network, tile, regions, settings, computation, group_ids, run, n_steps, epoch, say):

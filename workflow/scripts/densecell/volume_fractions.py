@@ -5,12 +5,17 @@ The fraction of class j is n(label j) / n(labels other than background) inside o
 within a physical margin around the reference cell, so that organelles of neighboring cells are not counted.
 """
 
+from collections import deque
+from itertools import islice, tee
+
 import numpy as np
 import pandas as pd
 from scipy.ndimage import distance_transform_edt
 
-from densecell.classes import BACKGROUND
-from densecell.metrics import KEY_COLUMNS, labelled_voxels
+from densecell.classes import BACKGROUND, UNLABELLED
+from densecell.histograms import joint_counts, value_counts
+from densecell.metrics import KEY_COLUMNS, read_labels, refuse_unknown_labels, refuse_values
+from densecell.parallel import in_order
 
 REFERENCE_CELL = "reference cell"
 PREDICTED_CELL = "predicted cell within margin"
@@ -23,27 +28,60 @@ def dilate_mask(mask, margin_nm, voxel_size_nm):
     """All voxels whose center lies at most `margin_nm` from the center of a voxel of the mask.
 
     mask: (Z, Y, X) bool. voxel_size_nm: (z, y, x). Returns (Z, Y, X) bool.
-    Distances are taken plane by plane inside the padded bounding box of the mask: a plane dz away reaches
-    sqrt(margin^2 - dz^2) in (y, x), which is the three-dimensional distance at the memory of one plane.
     """
     mask = np.asarray(mask, dtype=bool)
-    if mask.ndim != 3 or len(voxel_size_nm) != 3 or not min(voxel_size_nm) > 0:
-        raise ValueError(f"expected a (Z, Y, X) mask and three voxel sizes > 0, found {mask.shape} and {voxel_size_nm}")
-    if not margin_nm >= 0:
-        raise ValueError(f"margin_nm: expected a distance >= 0 nm, found {margin_nm}")
-    dilated = mask.copy()
-    if margin_nm == 0 or not mask.any():
-        return dilated
-    margin_nm = margin_nm * (1 + 1e-9)  # a voxel exactly at the margin is inside, whatever the rounding
-    step_nm, *pixel_nm = voxel_size_nm
-    box = _padded_box(mask.any(axis=0), [int(margin_nm // size) for size in pixel_nm])
-    reach = int(margin_nm // step_nm)
-    for z in np.flatnonzero(mask.any(axis=(1, 2))):
-        distance_nm = distance_transform_edt(~mask[z][box], sampling=pixel_nm)
-        for target in range(max(z - reach, 0), min(z + reach + 1, len(mask))):
-            radius_nm = np.sqrt(margin_nm**2 - ((target - z) * step_nm) ** 2)
-            dilated[target][box] |= distance_nm <= radius_nm
-    return dilated
+    if mask.ndim != 3:
+        raise ValueError(f"expected a (Z, Y, X) mask, found shape {mask.shape}")
+    return np.stack([shells == 0 for shells in margin_shells(mask, [margin_nm], voxel_size_nm)])
+
+
+def margin_shells(planes, margins_nm, voxel_size_nm, threads=1):
+    """The narrowest margin around a mask that reaches each voxel, plane by plane.
+
+    planes: iterable of (Y, X) bool, the mask from its first plane to its last. margins_nm: increasing distances >= 0
+    between centers of voxels. voxel_size_nm: (z, y, x). Yields for each plane (Y, X) uint8: i where margins_nm[i] is the
+    first that reaches the voxel, len(margins_nm) where none does.
+
+    Distances are taken inside each plane; a plane dz away reaches sqrt(margin^2 - dz^2) in (y, x), which is the
+    three-dimensional distance. Held are the planes within the widest margin in z, whatever the depth of the mask.
+    """
+    margins_nm = [float(margin) for margin in margins_nm]
+    if len(voxel_size_nm) != 3 or not min(voxel_size_nm) > 0:
+        raise ValueError(f"expected three voxel sizes > 0, found {voxel_size_nm}")
+    if not margins_nm or not margins_nm[0] >= 0 or not (np.diff(margins_nm) > 0).all():
+        raise ValueError(f"margin_nm: expected increasing distances >= 0 nm, found {margins_nm}")
+    margins_nm = [margin * (1 + 1e-9) for margin in margins_nm]  # a voxel exactly at the margin is inside
+    distances_nm = np.arange(int(margins_nm[-1] // voxel_size_nm[0]) + 1) * voxel_size_nm[0]
+    reach, n_planes = len(distances_nm) - 1, 0
+    window = deque()  # shells of plane n_planes - reach and the following ones
+    reached = in_order(lambda plane: _reached(plane, margins_nm, distances_nm, voxel_size_nm[1:]), planes, threads)
+    for plane, box, steps in reached:
+        first = max(n_planes - reach, 0)
+        while first + len(window) <= n_planes + reach:
+            window.append(np.full(plane.shape, len(margins_nm), np.uint8))
+        for i, shells in enumerate(window):
+            part = shells[box]
+            np.minimum(part, steps[abs(first + i - n_planes)], out=part)
+        n_planes += 1
+        if n_planes > reach:
+            yield window.popleft()
+    yield from islice(window, min(n_planes, reach))
+
+
+def _reached(plane, margins_nm, distances_nm, pixel_nm):
+    """What one plane of a mask reaches: (plane, box, shells inside the box of planes at `distances_nm` along z)."""
+    if not plane.any():
+        return plane, (slice(0, 0), slice(0, 0)), [np.uint8(len(margins_nm))] * len(distances_nm)
+    box = _padded_box(plane, [int(margins_nm[-1] // size) for size in pixel_nm])
+    in_plane_nm = distance_transform_edt(~plane[box], sampling=pixel_nm)
+    steps = []
+    for distance_nm in distances_nm:
+        shells = np.full(in_plane_nm.shape, len(margins_nm), np.uint8)
+        for margin in margins_nm:
+            if distance_nm <= margin:
+                shells -= in_plane_nm <= np.sqrt(margin**2 - distance_nm**2)
+        steps.append(shells)
+    return plane, box, steps
 
 
 def _padded_box(plane, padding):
@@ -55,15 +93,16 @@ def _padded_box(plane, padding):
     return tuple(box)
 
 
-def count_labels(slab, n_classes, valid=None):
+def count_labels(slab, n_classes, valid=None, name="labels"):
     """Voxels of each class in a slab: (n_classes,) int64. Counts of slabs add up to those of the volume.
 
     slab: class map of any shape, 255 = unlabelled, left out. valid: bool of that shape or None (everywhere).
-    Raises ValueError for a label on a valid voxel that no class has.
+    Raises ValueError for a label on a valid voxel that no class has; `name` says in the message whose it is.
     """
     slab = np.asarray(slab)
-    keep = labelled_voxels(slab, n_classes, valid)
-    return np.bincount(slab[keep].astype(np.int64), minlength=n_classes)
+    counts = value_counts(read_labels(slab, n_classes, valid))[:n_classes]
+    refuse_unknown_labels(slab, n_classes, counts.sum(), valid, name)
+    return counts
 
 
 def fractions_of_counts(counts, groups):
@@ -99,21 +138,49 @@ def volume_fractions(labels, groups, cell_mask=None, valid=None):
     return counts, fractions_of_counts(counts, groups)
 
 
+def shells_of_reference(planes, groups, voxel_size_nm, margins_nm=MARGINS_NM, threads=1):
+    """Margin around the reference cell that reaches each voxel, streamed over the planes of a reference.
+
+    planes: iterable of (Y, X) uint8 class maps, 255 = unlabelled. margins_nm: increasing. The reference cell is every
+    labelled voxel that is not background. Yields (Y, X) uint8 for each plane, see `margin_shells`; unlabelled voxels are in
+    no margin. A few planes are held: as many as the widest margin spans.
+    """
+    is_cell = np.append(np.asarray(groups) != BACKGROUND, np.zeros(256 - len(groups), dtype=bool))
+    ahead, now = tee(planes)  # the margins of a plane are known once the planes within reach were read
+    shells = margin_shells((is_cell[plane] for plane in ahead), margins_nm, voxel_size_nm, threads)
+    for plane, plane_shells in zip(now, shells):
+        plane_shells[plane == UNLABELLED] = len(margins_nm)
+        yield plane_shells
+
+
+def counts_in_shells(shells, predicted, n_margins, n_classes):
+    """Predicted voxels of each class within each margin: (n_margins, n_classes) int64.
+
+    shells: uint8 of any shape, see `margin_shells`. predicted: class map of that shape. Counts of slabs add up.
+    Raises ValueError for a predicted label within a margin that no class has.
+    """
+    table = joint_counts(shells, n_margins + 1, read_labels(predicted, n_classes), n_classes + 1)[:n_margins]
+    if table[:, n_classes].any():
+        refuse_values(predicted[shells < n_margins], n_classes, "labels")
+    return np.cumsum(table[:, :n_classes], axis=0)  # a wider margin holds the narrower ones
+
+
 def counts_near_reference(reference, predicted, groups, voxel_size_nm, margins_nm=MARGINS_NM, valid=None):
     """Predicted voxels of each class near the reference cell: {margin_nm: (n_classes,) int64}.
 
     reference, predicted: (Z, Y, X) class maps of one region. The reference cell is every labelled voxel that
     is not background. Voxels the reference leaves unlabelled are not counted.
     """
-    reference = np.asarray(reference)
-    labelled = labelled_voxels(reference, len(groups), valid, "reference")
-    inside = np.append(np.asarray(groups) != BACKGROUND, False)
-    cell = inside[np.where(labelled, reference, len(groups))]
-    counts = {}
-    for margin_nm in margins_nm:
-        near_cell = dilate_mask(cell, margin_nm, voxel_size_nm)
-        counts[margin_nm], _ = volume_fractions(predicted, groups, near_cell, labelled)
-    return counts
+    reference, increasing = np.asarray(reference), sorted(set(margins_nm))
+    if np.shape(predicted) != reference.shape:
+        raise ValueError(
+            f"predicted: expected the shape of the reference {reference.shape}, found {np.shape(predicted)}"
+        )
+    count_labels(reference, len(groups), valid, "reference")  # refuses unknown labels
+    planes = reference if valid is None else np.where(valid, reference, UNLABELLED)
+    shells = np.stack(list(shells_of_reference(planes, groups, voxel_size_nm, increasing)))
+    counts = counts_in_shells(shells, np.asarray(predicted), len(increasing), len(groups))
+    return {margin_nm: counts[increasing.index(margin_nm)] for margin_nm in margins_nm}
 
 
 def fractions_table(counts, class_names, groups, voxel_size_nm, denominator, margin_nm=np.nan, **keys):

@@ -45,6 +45,13 @@ def input_start(corner, input_shape, output_shape):
     return tuple(int(c) - (i - o) // 2 for c, i, o in zip(corner, input_shape, output_shape))
 
 
+def margins(inner, size, input_size, output_size):
+    """Positions (before, after) that input windows reach beyond an axis of `size`; `inner`: (start, stop) of the region."""
+    before = (input_size - output_size) // 2
+    after = input_size - output_size - before
+    return max(0, before - inner[0]), max(0, inner[1] + after - size)
+
+
 def cut(array, start, shape):
     """The window of `shape` at `start` from the last three axes of a numpy array, mirrored at the borders."""
     z, y, x = (mirror(s, n, size) for s, n, size in zip(start, shape, array.shape[-3:]))

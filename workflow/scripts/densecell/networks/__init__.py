@@ -5,8 +5,9 @@ this table needs no torch and editing one network never touches the others.
 
 Contract: ``build_network(name, n_channels=1, n_classes=7, base_width=..., **options)`` gives a module that maps
 (N, C_in, Z, Y, X) to a tuple of logits (N, n_classes, Z', Y', X'), the main output first, auxiliary ones after it, all
-centered in the input; it has ``output_shape(input_shape)``, ``receptive_field()``, ``parameter_groups()`` and
-``same_padding`` (False: inputs are larger than outputs, so prediction tiles need no overlap).
+centered in the input; it has ``output_shape(input_shape)``, ``receptive_field()``, ``parameter_groups()``,
+``same_padding`` (False: inputs are larger than outputs, so prediction tiles need no overlap) and ``shift_step`` (z, y, x):
+moved by so many voxels, the input moves the output by as much (the product of the pools).
 """
 
 import difflib

@@ -159,6 +159,11 @@ class Deeplab(nn.Module):
         self.decoder = Decoder(self.backbone.n_low_level, width, max(1, 3 * base_width // 4), n_classes, norm, rate)
         self._initialize(INITIALIZATIONS[initialization])
 
+    @property
+    def shift_step(self):
+        """(z, y, x): moved by so many voxels, the input moves the features by as much."""
+        return (1, self.backbone.output_stride, self.backbone.output_stride)
+
     def _initialize(self, kernels):
         for part in self.modules():
             if isinstance(part, nn.Conv2d):

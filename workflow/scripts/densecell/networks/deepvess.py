@@ -24,6 +24,7 @@ class DeepVess(nn.Module):
     """
 
     same_padding = False
+    shift_step = (1, STEP, STEP)
 
     def __init__(self, n_channels=1, n_classes=7, base_width=32, norm="none"):
         super().__init__()

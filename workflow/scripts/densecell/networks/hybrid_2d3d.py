@@ -14,9 +14,16 @@ Parameters at base width 64, one channel and seven classes, with the figure of T
 
 import torch
 from torch import nn
-from torch.nn import functional
 
-from densecell.networks.blocks import convolution, grouped_parameters, initialize, merge, size_error, upsampling
+from densecell.networks.blocks import (
+    convolution,
+    grouped_parameters,
+    initialize,
+    merge,
+    pool_plane,
+    size_error,
+    upsampling,
+)
 
 PLANE = (1, 3, 3)
 PYRAMID_INPUTS = ("softmax", "logits", "relu_logits")
@@ -30,6 +37,7 @@ class EncoderDecoder(nn.Module):
     """
 
     same_padding = True
+    shift_step = (1, 8, 8)
     first_kernel = 3
 
     def __init__(self, n_channels, n_classes, base_width, predictor_relu, norm):
@@ -67,7 +75,7 @@ class EncoderDecoder(nn.Module):
         for block in self.encoder:
             x = block(x)
             skips.append(x)
-            x = functional.max_pool3d(x, (1, 2, 2))
+            x = pool_plane(x)
         x = self.bottom(x)
         for up, block in zip(self.ups, self.decoder):
             x = block(merge(skips.pop(), up(x)))
@@ -136,7 +144,7 @@ class Hybrid2D3D333(EncoderDecoder):
     def forward(self, x):
         x, logits_2d = self.encode_decode(x)
         x = torch.cat([x, self._pyramid_features(logits_2d)], dim=1)
-        fine, coarse = self.fine(x), self.coarse_up(self.coarse(functional.max_pool3d(x, (1, 2, 2))))
+        fine, coarse = self.fine(x), self.coarse_up(self.coarse(pool_plane(x)))
         if coarse.shape != fine.shape:  # only with pyramid_z_upsampling: the middle planes, as in the authors' code
             start = (coarse.shape[2] - fine.shape[2]) // 2
             coarse = coarse[:, :, start : start + fine.shape[2]]

@@ -70,6 +70,11 @@ class MedicalNet(nn.Module):
         self.predictor = nn.Conv3d(half, n_classes, 1)
         initialize(self)
 
+    @property
+    def shift_step(self):
+        """(z, y, x): moved by so many voxels, the input moves the output by as much."""
+        return self._in_z(STEP)
+
     def _in_z(self, factor):
         """`factor` on all axes, or 1 in z when the depth is kept."""
         return (factor if self.z_downsampling else 1, factor, factor)

@@ -4,9 +4,8 @@ At base width 64 with one channel in and seven classes it has 31,030,983 paramet
 """
 
 from torch import nn
-from torch.nn import functional
 
-from densecell.networks.blocks import convolution, initialize, merge, upsampling
+from densecell.networks.blocks import convolution, initialize, merge, pool_plane, upsampling
 
 PLANE = (1, 3, 3)
 PADDINGS = ("valid", "same")
@@ -18,6 +17,8 @@ class UNet2D(nn.Module):
     padding: valid (the original) or same (zeros; sizes must be multiples of 16, output as large as the input).
     norm: none (the original) or instance, per slice.
     """
+
+    shift_step = (1, 16, 16)
 
     def __init__(self, n_channels=1, n_classes=7, base_width=64, padding="valid", norm="none"):
         super().__init__()
@@ -44,7 +45,7 @@ class UNet2D(nn.Module):
         x = x.transpose(1, 2).reshape(n * z, c, 1, height, width)  # (N * Z, C, 1, Y, X)
         skips = []
         for i, block in enumerate(self.encoder):
-            x = block(x if i == 0 else functional.max_pool3d(x, (1, 2, 2)))
+            x = block(x if i == 0 else pool_plane(x))
             skips.append(x)
         skips.pop()
         for up, block in zip(self.ups, self.decoder):

@@ -28,6 +28,11 @@ class UNet3D(nn.Module):
     pool = (2, 2, 2)
     crop_px = 0
 
+    @property
+    def shift_step(self):
+        """(z, y, x): moved by so many voxels, the input moves the output by as much."""
+        return tuple(STEP if factor == 2 else 1 for factor in self.pool)
+
     def __init__(self, n_channels=1, n_classes=7, base_width=32, norm="none"):
         super().__init__()
         if base_width < 1:

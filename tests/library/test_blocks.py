@@ -1,0 +1,44 @@
+"""The blocks the networks share: what they do differently from torch gives torch's numbers."""
+
+import pytest
+import torch
+from torch.nn import functional
+
+from densecell.networks import blocks, build_network
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last_3d])
+@pytest.mark.parametrize("shape", [(1, 3, 2, 8, 6), (2, 15, 3, 9, 7), (1, 1, 1, 2, 2)])
+def test_pooling_a_plane_is_torchs_bit_for_bit(shape, layout, dtype):
+    x = (
+        torch.randint(-3, 3, shape, generator=torch.Generator().manual_seed(0))
+        .to(dtype)
+        .contiguous(memory_format=layout)
+    )
+    with torch.no_grad():
+        assert torch.equal(blocks.pool_plane(x), functional.max_pool3d(x, (1, 2, 2)))
+
+
+def test_pooling_has_torchs_gradient_on_ties():
+    gradients = []
+    for pool in (blocks.pool_plane, lambda x: functional.max_pool3d(x, (1, 2, 2))):
+        x = torch.ones(1, 1, 1, 4, 4, requires_grad=True)
+        pool(x).sum().backward()
+        gradients.append(x.grad)
+    assert torch.equal(*gradients)
+
+
+def test_window_statistics_are_seen():
+    """Instance statistics and pooled features of a slice depend on the tile; batch statistics of training don't."""
+    with torch.device("meta"):
+        built = {
+            (name, norm): build_network(name, base_width=4, norm=norm)
+            for name, norm in (
+                ("hybrid_2d3d_333", "none"),
+                ("hybrid_2d3d_333", "instance"),
+                ("unet_3d_thin", "batch"),
+                ("deeplab_drn", "batch"),
+            )
+        }
+    assert [blocks.uses_window_statistics(network) for network in built.values()] == [False, True, False, True]

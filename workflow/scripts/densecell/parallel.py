@@ -1,0 +1,34 @@
+"""Work on slabs in several threads, with results in order and memory bounded.
+
+NumPy's arithmetic, SciPy's filters and the decompression of chunks let go of Python's lock, so threads are enough and
+nothing is copied between processes.
+"""
+
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+
+
+def in_order(function, items, threads=1):
+    """Yield `function(item)` for each item, in the order of the items, computed by `threads` threads.
+
+    No more than `threads` results are in work or waiting while the caller uses the one before them, so a volume is
+    streamed. What is yielded does not depend on `threads`. An error is raised in its item's place, and no
+    further item is started. Raises ValueError for fewer than one thread.
+    """
+    if threads < 1:
+        raise ValueError(f"threads: expected an integer of at least 1, found {threads}")
+    if threads == 1:
+        yield from map(function, items)
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        waiting = deque()
+        try:
+            for item in items:
+                waiting.append(pool.submit(function, item))
+                if len(waiting) > threads:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()

@@ -1,0 +1,62 @@
+"""How far a prediction has come, so that a killed job goes on where it stopped.
+
+The stores grow in one folder that survives the job, with ``state.json`` beside them: a fingerprint of all that the
+result depends on, and the slices that are written. A state of another fingerprint is discarded with its stores.
+"""
+
+import json
+from pathlib import Path
+
+from densecell import files
+
+
+class SlabState:
+    """The restart state of one prediction in `folder`.
+
+    done: how many slices, counted from the first one of the job's slab, are written and on disk: a multiple of the depth
+    of a shard, or all of them; 0 for a fresh start. Use::
+
+        state = SlabState(folder, fingerprint)
+        with io.new_volume(path, ..., unfinished=state.store(path)) as writer, ...:
+            for each layer of shards from state.done on:
+                writer.write(...)
+                state.save(done, writers)
+        state.remove()  # after the stores are in place, that is outside the `with`
+    """
+
+    def __init__(self, folder, fingerprint):
+        self.folder, self.fingerprint, self.done = Path(folder), fingerprint, 0
+        self._stores = {}
+        state = self._read()
+        stores = [self.folder / name for name in state.get("stores", ())]
+        if state.get("fingerprint") == fingerprint and stores and all(s.is_dir() for s in stores):
+            self.done = state["done"]
+        else:
+            files.remove(self.folder)
+
+    def _read(self):
+        try:
+            state = json.loads((self.folder / "state.json").read_text())
+            return state if isinstance(state, dict) else {}
+        except (OSError, ValueError):
+            return {}
+
+    def store(self, path):
+        """Where the store that will become `path` grows: a folder named after it and its folder. ValueError if taken."""
+        path = Path(path)
+        name = (Path(path.parent.name) / path.name).as_posix()
+        if self._stores.setdefault(name, path) != path:
+            raise ValueError(f"{path}: has the name and folder of {self._stores[name]}; write it elsewhere.")
+        return self.folder / name
+
+    def save(self, done, writers):
+        """Note that the slab's first `done` slices are written by all `writers` (io.StoreWriter), once they are on disk."""
+        for writer in writers:
+            writer.sync()
+        state = {"fingerprint": self.fingerprint, "done": done, "stores": sorted(self._stores)}
+        files.replace_text(self.folder / "state.json", json.dumps(state, indent=1, sort_keys=True) + "\n")
+        self.done = done
+
+    def remove(self):
+        """Delete the state and the stores that grew beside it: the outputs are in place."""
+        files.remove(self.folder)

@@ -1,0 +1,98 @@
+"""Join the slabs of a predicted volume: the stores of each slab's folder become whole stores in one folder.
+
+Each slab's store has the shape of the whole volume and holds the shards of its own slices. Their files get a second name
+in the output (a hard link, or a copy where the file system has none); no voxel is read. Stores and sidecars are those
+that a single slab would have given, whatever the number of slabs.
+"""
+
+from pathlib import Path
+
+from command_line import Arguments, run
+from densecell import files, io
+
+METADATA = ("zarr.json", "0/zarr.json")
+
+
+def store_names(folder):
+    """Paths of the stores below a slab's folder, relative to it: labels.ome.zarr, members/NAME.ome.zarr, ..."""
+    names = sorted(p.relative_to(folder).as_posix() for p in Path(folder).rglob("*.ome.zarr"))
+    if not names:
+        raise ValueError(f"{folder}: expected the volumes of a slab, found none. Delete the folder and run again.")
+    return names
+
+
+def check_equal(name, folders, values, what):
+    """Raise ValueError unless all slabs of a store have the same `values`."""
+    for folder, value in zip(folders, values):
+        if value != values[0]:
+            raise ValueError(
+                f"{Path(folder) / name}: {what} differs from {folders[0]}. Delete all slabs of this volume and run again."
+            )
+
+
+def check_complete(name, folders, slices, n_slices):
+    """Raise ValueError unless the slabs' ranges of slices cover 0 to n_slices once."""
+    end = 0
+    for (first, last), folder in sorted(zip(slices, folders)):
+        if first != end:
+            what = f"the slices {end} to {first} are in no slab" if first > end else f"slice {first} is in two slabs"
+            raise ValueError(f"{Path(folder) / name}: {what}. Give all slabs of one volume, each once.")
+        end = last
+    if end != n_slices:
+        raise ValueError(f"{name}: the slices {end} to {n_slices} are in no slab. Give all slabs of one volume.")
+
+
+def check_shards(store, content, slices, slab_depth):
+    """Raise ValueError if a slab's store holds a shard beyond its own slices."""
+    for file in set(content) - set(METADATA):
+        first = int(file.split("/")[2]) * slab_depth  # 0/c/<z>/<y>/<x>
+        if not slices[0] <= first < slices[1]:
+            raise ValueError(f"{store}: {file} lies outside its slices {slices}. Delete the slab and run again.")
+
+
+def join(name, folders, target):
+    """Link the slabs of the store `name` into the folder `target`, with the sidecar of a whole store."""
+    sidecars = [files.read_sidecar(Path(folder) / name) for folder in folders]
+    if any("slices" not in sidecar for sidecar in sidecars):
+        raise ValueError(f"{name}: a sidecar tells no slices; expected slabs from predict_volume.py --slab.")
+    contents, slices = ([sidecar.pop(key) for sidecar in sidecars] for key in ("content", "slices"))
+    volume = io.open_volume(Path(folders[0]) / name)
+    check_equal(name, folders, sidecars, "how it was made (params, code or parents in its sidecar)")
+    check_equal(name, folders, [[content.get(file) for file in METADATA] for content in contents], "its metadata")
+    check_complete(name, folders, slices, volume.shape[0])
+    whole = {file: contents[0][file] for file in METADATA}
+    for folder, content, part in zip(folders, contents, slices):
+        check_shards(Path(folder) / name, content, part, volume.slab_depth)
+        for file in content if folder == folders[0] else set(content) - set(METADATA):
+            (target / name / file).parent.mkdir(parents=True, exist_ok=True)
+            link(Path(folder) / name / file, target / name / file)
+        whole |= content
+    files.write_sidecar(target / name, whole, sidecars[0])
+
+
+def link(source, target):
+    """`files.link`; a shard that is gone is an error that says what to do."""
+    try:
+        files.link(source, target)
+    except FileNotFoundError as error:
+        raise ValueError(f"{source}: missing, its sidecar names it. Delete the slab's folder and run again.") from error
+
+
+def main(argv=None):
+    arguments = Arguments(__doc__)
+    # not an input: the hash of one would be taken of all its bytes
+    arguments.parser.add_argument("--slabs", nargs="+", required=True, help="folders of all slabs of one volume")
+    arguments.output("output", "folder for the whole stores")
+    args = arguments.parse(argv)
+
+    names = [store_names(folder) for folder in args.slabs]
+    for folder, found in zip(args.slabs, names):
+        if found != names[0]:
+            raise ValueError(f"{folder}: holds {', '.join(found)}, {args.slabs[0]} holds {', '.join(names[0])}.")
+    with files.writing(args.output, folder=True) as partial:
+        for name in names[0]:
+            join(name, args.slabs, partial)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,32 @@
+"""Which of several GPUs a job takes: one that no other job of densecell holds."""
+
+import fcntl
+import os
+import tempfile
+from pathlib import Path
+
+import torch
+
+HELD = []  # lock files that stay open, and with them locked, as long as the process lives
+
+
+def choose_card(device):
+    """`device` (auto, cuda, cpu), or cuda:N where the job sees several GPUs and could have any of them.
+
+    Each card has a lock file in the folder for temporary files, named after the card's identity, that the job which takes the
+    card keeps locked until it ends, killed or not. A job that finds all cards taken, as when several share a card on
+    purpose, takes one by its process number. On a cluster the scheduler shows each job its own cards only.
+    """
+    if device not in ("auto", "cuda") or not torch.cuda.is_available() or torch.cuda.device_count() == 1:
+        return device
+    n_cards = torch.cuda.device_count()
+    for card in range(n_cards):
+        path = Path(tempfile.gettempdir()) / f"densecell-gpu-{torch.cuda.get_device_properties(card).uuid}.lock"
+        try:
+            lock = open(path, "a")  # noqa: SIM115 - held until the process ends
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            continue
+        HELD.append(lock)
+        return f"cuda:{card}"
+    return f"cuda:{os.getpid() % n_cards}"
