@@ -125,7 +125,12 @@ def volume(folder, name="image.ome.zarr", depth=21):
     return image
 
 
-DEEP = {"stitch": "halo", "tile": [20, "auto", "auto"], "halo": "auto", "precision": "float32"}  # two slices inside a halo of nine
+DEEP = {
+    "stitch": "halo",
+    "tile": [20, "auto", "auto"],
+    "halo": "auto",
+    "precision": "float32",
+}  # two slices inside a halo of nine
 
 
 @pytest.mark.parametrize("settings", [SETTINGS, WINDOWED, DEEP])
