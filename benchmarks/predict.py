@@ -30,6 +30,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import predict_volume
 from densecell import files, prediction
+from densecell.budget import memory_budget
 from densecell.devices import Computation, tune_cpu
 from densecell.networks import build_network
 from densecell.outputs import ArraySink, labels_of
@@ -45,8 +46,9 @@ NETWORK, OPTIONS = "hybrid_2d3d_333", {"predictor_relu": False}
 LARGE = (1000, 1000, 1000)
 OURS = {
     "depth": {"stitch": "depth"},
-    "halo": {"stitch": "halo"},
-    "halo, as deep as the window": {"stitch": "halo", "tile": ["window", "auto", "auto"], "halo": [0, "auto", "auto"]},
+    "halo": {"stitch": "halo"},  # the default: as deep as the window, a slice of margin in z
+    "halo, no margin in z": {"stitch": "halo", "tile": ["window", "auto", "auto"], "halo": [0, "auto", "auto"]},
+    "halo, whole depth": {"stitch": "halo", "halo": "auto"},
 }
 USUAL = {"overlap": 0.25, "mode": "gaussian"}
 
@@ -77,7 +79,8 @@ def make_setup(width, args):
     torch.manual_seed(0)
     computation = Computation(args.device, args.precision, inference=True)
     network = build_network(NETWORK, n_classes=len(CLASSES), base_width=width, **OPTIONS).eval()
-    return Setup(computation.place(network), tuple(args.window), computation, int(args.memory_gb * 1e9))
+    limit = memory_budget(args.memory_gb, computation.device, args.threads)
+    return Setup(computation.place(network), tuple(args.window), computation, limit)
 
 
 def make_image(shape):
@@ -308,7 +311,7 @@ def flops_per_voxel(width, window):
 def parse(argv):
     parser = measuring.parser(__doc__)
     parser.add_argument("--base-width", type=int, default=64, help="of the rates")
-    parser.add_argument("--shape", type=int, nargs=3, default=[8, 400, 400], help="volume of the rates (z, y, x)")
+    parser.add_argument("--shape", type=int, nargs=3, default=[15, 400, 400], help="volume of the rates (z, y, x)")
     parser.add_argument("--window", type=int, nargs=3, default=[5, 304, 304], help="the training window")
     parser.add_argument("--search-width", type=int, default=8)
     parser.add_argument("--search-shape", type=int, nargs=3, default=[16, 512, 512])
@@ -316,7 +319,7 @@ def parse(argv):
     parser.add_argument("--device", default="auto")
     parser.add_argument("--precision", default="auto")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument("--memory-gb", type=float, default=8, help="what a halo tile may take")
+    parser.add_argument("--memory-gb", default="auto", help="what a halo tile may take; auto: as in a prediction")
     parser.add_argument("--repeats", type=int, default=2, help="turns of the rates")
     parser.add_argument("--quick", action="store_true", help="small network and volumes: does it run")
     args = parser.parse_args(argv)

@@ -15,19 +15,21 @@ def memory_budget(memory_gb, device, threads=1):
     """Bytes: `memory_gb` if it is a number; with auto, what the machine has.
 
     On the CPU half of its memory (of the container's, where that is less), times the job's share of the processors, as other
-    jobs may run beside it; on a GPU four fifths of the card's. Rounded down to a power of two, so that the tiles, and with them
-    the last digits of the results, are the same on machines that are nearly alike.
+    jobs may run beside it; on a GPU four fifths of the card's. Rounded down to three binary digits, so that the tiles, and
+    with them the last digits of the results, are the same on machines that are nearly alike.
     """
     if memory_gb not in (None, "auto"):
         return int(float(memory_gb) * GB)
     if device.type == "cuda":
-        return _power_of_two(SHARE_OF_GPU * torch.cuda.mem_get_info(device)[1])
+        return _rounded(SHARE_OF_GPU * torch.cuda.mem_get_info(device)[1])
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     with contextlib.suppress(OSError, ValueError):  # no container, or no limit
         total = min(total, int(CGROUP_LIMIT.read_text()))
     processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return _power_of_two(SHARE_OF_CPU * total * min(1, threads / processors))
+    return _rounded(SHARE_OF_CPU * total * min(1, threads / processors))
 
 
-def _power_of_two(n_bytes):
-    return 2 ** (int(n_bytes).bit_length() - 1)
+def _rounded(n_bytes):
+    """Rounded down to 4, 5, 6 or 7 times a power of two."""
+    unit = 2 ** max(0, int(n_bytes).bit_length() - 3)
+    return int(n_bytes) // unit * unit
