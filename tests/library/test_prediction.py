@@ -172,6 +172,55 @@ def test_progress_adds_up_to_the_slices_asked_for():
         assert sum(done) == 7 * 24 * 24
 
 
+def test_an_empty_range_of_slices_computes_nothing():
+    calls, image = [], noise(9, 24, 24)
+
+    class Counting(Threshold):
+        def forward(self, x):
+            calls.append(1)
+            return super().forward(x)
+
+    for settings in ({}, HALO):
+        member = prediction.Member(Counting(0.1), (5, 16, 16))
+        plan = prediction.make_plan([member], image.shape, settings, CPU)
+        calls.clear()
+        prediction.predict([member], image, CPU, plan, ArraySink(image.shape), z_range=(9, 9))
+        assert calls == []
+
+
+def test_members_that_read_other_boxes_read_each_strip_once():
+    """Rows of tiles along x share the strip they need, each member its own."""
+
+    class Counted:
+        def __init__(self, array):
+            self.array, self.shape, self.voxels = array, array.shape, 0
+
+        def __getitem__(self, index):
+            found = self.array[index]
+            self.voxels += found.size
+            return found
+
+    image = noise(4, 32, 400)
+    members = [prediction.Member(Threshold(0, 3), (1, 22, 22)), prediction.Member(Threshold(0, 0), (4, 16, 16))]
+    counted, sink = Counted(image), ArraySink(image.shape, 2)
+    plan = prediction.make_plan(members, image.shape, {"stitch": "halo", "tile": [4, 22, 22]}, CPU)
+    prediction.predict(members, counted, CPU, plan, sink)
+    assert np.array_equal(sink.labels, image > 0)
+    assert len(plan.tiling) > 40
+    assert counted.voxels < 4 * image.size
+
+
+def test_overflow_in_float16_is_told():
+    class Overflowing(Threshold):
+        def forward(self, x):
+            return (torch.cat([x, x * torch.inf], dim=1),)
+
+    computation = Computation("cpu", "float16", False, inference=True)
+    member, image = prediction.Member(Overflowing(0), (1, 16, 16)), noise(1, 16, 16)
+    with pytest.raises(ValueError, match=r"prediction.precision: float16 overflowed .*Use bfloat16 or float32"):
+        prediction.predict_labels(member, image, computation)
+
+
 def test_an_error_in_the_writing_thread_ends_the_prediction():
     class Full(ArraySink):
         def flush(self, stop):

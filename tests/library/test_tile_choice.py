@@ -95,6 +95,8 @@ def test_without_tile_and_halo_it_is_the_depth_of_the_training_and_a_slice_of_ma
     assert (plan.placements[0].input_shape, plan.tiling.core) == ((5, 400, 400), (3, 400, 400))
     single = member("unet_2d", (1, 188, 188))
     assert prediction.make_plan([single], (40, 400, 400), {"stitch": "halo"}, CPU).tiling.core[0] == 1
+    shallow = member("unet_3d_thick", (8, 60, 60))  # pools z by four: a margin of four would leave nothing of eight
+    assert prediction.make_plan([shallow], (40, 60, 60), {"stitch": "halo"}, CPU).tiling.core[0] == 8
     thick = member("unet_3d_thick", (16, 60, 60))
     assert prediction.make_plan([thick], (40, 60, 60), {"stitch": "halo"}, CPU).tiling.core[0] == 8  # in steps of four
 
@@ -127,3 +129,28 @@ def test_depth_tiles_are_the_papers_whatever_the_memory():
     assert plan.tiling.corners[0] == [0, 4, 8, 12, 16, 19]
     assert plan.facts == {"stitch": "depth", "tile": [[5, 96, 96]], "halo": None}
     assert prediction.peak_memory(plan, [member()], CPU) > 5 * 96 * 96 * 4
+
+
+def test_every_network_of_the_ready_configurations_is_planned_by_default():
+    """At the windows of config/phantom_paper.yaml and the tiny runs; what is unset must never be refused."""
+    windows = {
+        "hybrid_2d3d_333": [(1, 32, 32), (2, 32, 32), (3, 48, 48), (5, 96, 96)],
+        "unet_2d": [(1, 188, 188)],
+        "unet_3d_thin": [(2, 48, 48), (5, 60, 60)],
+        "unet_3d_thick": [(4, 48, 48), (8, 48, 48)],
+        "deepvess": [(7, 33, 33)],
+        "medicalnet": [(8, 32, 32), (16, 32, 32)],
+        "deeplab_drn": [(1, 48, 48)],
+    }
+    for name, shapes in windows.items():
+        for window in shapes:
+            options = {"base_width": 4} if name == "deeplab_drn" else {}
+            plan = prediction.make_plan([member(name, window, **options)], (20, 70, 70), {"stitch": "halo"}, CPU)
+            assert len(plan.tiling) >= 1, (name, window)
+
+
+def test_where_buffers_take_more_than_the_budget_tiles_are_still_large():
+    layouts, inner = [Layout(member(), (30, 600, 400), [None] * 3)], [(0, 30), (0, 600), (0, 400)]
+    core, n_bytes = choose_core(layouts, inner, [5, None, None], 10**9, [100.0], 10, (10**9, 0))
+    assert core == (5, 600, 400)
+    assert n_bytes > 10**9

@@ -113,3 +113,13 @@ def test_bounds_keep_tiles_at_the_border_inside():
     assert placement.start((0, 0, 0)) == (0, 0, 0)
     assert placement.start((0, 12, 50)) == (0, 5, 47)
     assert placement.crop((0, 12, 50), (slice(0, 1), slice(12, 15), slice(50, 53)))[1:] == (slice(7, 10), slice(3, 6))
+
+
+def test_depth_tiles_take_memory_in_proportion_to_the_volume():
+    """Twice as many slices, twice the bookkeeping, not four times."""
+
+    def n_bytes(depth):
+        tiling = DepthTiling((depth, 20, 20), (5, 20, 20))
+        return sum(a.nbytes for part in (tiling._depths[0], tiling._before[0]) for a in part)
+
+    assert n_bytes(2000) < 2.1 * n_bytes(1000)

@@ -161,6 +161,43 @@ def test_a_killed_prediction_goes_on_where_it_was_and_gives_the_same(ensemble, s
     assert not (ensemble / "restart").exists()
 
 
+def test_a_restart_with_more_outputs_begins_afresh(ensemble, monkeypatch):
+    """The first slices of an output that the killed job did not write would be missing."""
+    volume(ensemble)
+    out, extra = ensemble / "out", ["--ensembles", "[null]", "--ensemble-labels", ensemble / "out/labels.ome.zarr"]
+    save = SlabState.save
+
+    def dying(self, done, writers):
+        save(self, done, writers)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(SlabState, "save", dying)
+    with pytest.raises(KeyboardInterrupt):
+        predict_volume.main(arguments(ensemble, *extra, "--restart", ensemble / "restart", settings=WINDOWED))
+    monkeypatch.setattr(SlabState, "save", save)
+    more = [*extra, "--probabilities", out / "probabilities"]
+    predict_volume.main(arguments(ensemble, *more, "--restart", ensemble / "restart", settings=WINDOWED))
+    probabilities = [io.open_volume(out / f"probabilities/{c['name']}.ome.zarr")[:].astype(int) for c in CLASSES]
+    assert (np.abs(sum(probabilities) - 255) <= 2).all()
+
+
+def test_a_crash_while_the_restart_state_is_deleted_leaves_none(tmp_path, monkeypatch):
+    """Shards may go in any order; the state that tells of them goes first."""
+    state = SlabState(tmp_path / "restart", "x")
+    (tmp_path / "restart/out/labels.ome.zarr").mkdir(parents=True)
+    state.store(tmp_path / "out/labels.ome.zarr")
+    state.save(8, [])
+
+    def dying(path):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("densecell.slab_state.files.remove", dying)
+    with pytest.raises(KeyboardInterrupt):
+        state.remove()
+    monkeypatch.undo()
+    assert SlabState(tmp_path / "restart", "x").done == 0
+
+
 def test_voxels_outside_the_mask_are_background(ensemble):
     volume(ensemble)
     mask = np.zeros((21, 24, 40), np.uint8)

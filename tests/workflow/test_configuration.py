@@ -293,6 +293,7 @@ MISTAKES = [
     ("prediction.halo", [1, 8, "window"], "prediction.halo[2]", "a whole number, 0 or more, or auto"),
     ("prediction", {"stitch": "halo", "tile": ["auto", 96, 96], "halo": ["auto", 47, 48]}, "prediction.halo",
      "less than half of the tile in x, 96"),
+    ("prediction", {"stitch": "halo", "tile": [2, "auto", "auto"]}, "prediction.halo", "half of the tile in z, 2"),
     ("prediction.flips", ["x", "x"], "prediction.flips", "'x' more than once"),
     ("prediction.flips", ["a"], "prediction.flips[0]", "one of z, y, x"),
     ("prediction.flips", "x", "prediction.flips", "a list of names"),

@@ -25,7 +25,9 @@ def _check_tiles(prediction):
             expected = "auto, with stitch: depth; its tiles have no margin"
             yield Finding("prediction.halo", show(halo), expected, "Set stitch: halo, or remove halo.")
         return
-    margins = ["auto"] * 3 if halo in (None, "auto") else halo
+    # without halo one slice in z (densecell/tile_choice.py); what a network's pools round up only its job can tell
+    margins = [1, "auto", "auto"] if halo is None else ["auto"] * 3 if halo == "auto" else halo
+    margins = margins if tile or halo else ["auto"] * 3
     for axis, margin, side in zip("zyx", margins, tile or ["auto"] * 3):
         if isinstance(margin, int) and isinstance(side, int) and 2 * margin >= side:
             yield Finding(

@@ -11,6 +11,10 @@ from command_line import Arguments, run
 from densecell import files, io
 
 METADATA = ("zarr.json", "0/zarr.json")
+METADATA_HINT = (
+    "its metadata (made on unlike machines? Then give prediction.memory_gb and prediction.precision numbers and names "
+    "in place of auto)"
+)
 
 
 def store_names(folder):
@@ -58,7 +62,7 @@ def join(name, folders, target):
     contents, slices = ([sidecar.pop(key) for sidecar in sidecars] for key in ("content", "slices"))
     volume = io.open_volume(Path(folders[0]) / name)
     check_equal(name, folders, sidecars, "how it was made (params, code or parents in its sidecar)")
-    check_equal(name, folders, [[content.get(file) for file in METADATA] for content in contents], "its metadata")
+    check_equal(name, folders, [[content.get(file) for file in METADATA] for content in contents], METADATA_HINT)
     check_complete(name, folders, slices, volume.shape[0])
     whole = {file: contents[0][file] for file in METADATA}
     for folder, content, part in zip(folders, contents, slices):

@@ -90,7 +90,13 @@ def describe(plan, members, image, computation, limit, settings):
     return (
         f"{len(members)} networks, (z, y, x) = {image.shape}, {computation}; stitch {plan.facts['stitch']}, tiles of "
         f"{', '.join(map(str, tiles))}, {len(plan.tiling):,} of them, {more:.2f} x the volume's voxels a network; "
-        f"memory about {n_bytes / 1e9:.2g} GB" + (f" of {limit / 1e9:.3g} GB" if plan.n_bytes else "")
+        f"memory about {n_bytes / 1e9:.2g} GB"
+        + (f" of {limit / 1e9:.3g} GB" if plan.n_bytes else "")
+        + (
+            ", more than prediction.memory_gb allows: no smaller tile helps, fewer outputs at once would"
+            if plan.n_bytes and n_bytes > limit
+            else ""
+        )
     )
 
 
@@ -129,6 +135,7 @@ def main(argv=None):
         raise ValueError("--keep-members and --member-labels name the same outputs; give one of them.")
     slab = slab_number(args.slab) if args.slab else None
     torch.set_num_threads(args.threads)
+    io.use_threads(args.threads)
     tune_cpu()
     classes, settings = Classes.from_records(args.classes), args.settings
     computation = Computation(choose_card(args.device), settings.get("precision") or "auto", inference=True)
@@ -137,6 +144,8 @@ def main(argv=None):
     inner = [tuple(pair) for pair in image.attributes.get("inner", [[0, n] for n in image.shape])]
     intensity = files.read_json(args.intensity) if args.intensity else None
     paths = output_paths(args, names, classes)
+    if not paths:
+        raise ValueError("expected something to write, such as --ensemble-labels, found nothing")
     limit = budget.memory_budget(settings.get("memory_gb"), computation.device, args.threads)
     plan = prediction.make_plan(
         members, image.shape, settings, computation, inner=inner, budget=limit, n_stores=len(paths),
@@ -155,7 +164,8 @@ def main(argv=None):
     }
     state = None
     if args.restart:
-        facts = [args.record, args.slab, args.threads, str(computation), attributes, torch.__version__]
+        stores = sorted(str(path) for path in paths.values())
+        facts = [args.record, args.slab, args.threads, str(computation), attributes, stores, torch.__version__]
         state = SlabState(args.restart, files.hash_text(json.dumps(facts, sort_keys=True)))
 
     with contextlib.ExitStack() as stack:

@@ -7,14 +7,15 @@ from pathlib import Path
 import torch
 
 SHARE_OF_CPU, SHARE_OF_GPU = 0.5, 0.8
-CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
+CGROUPS, OWN_CGROUP = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
+SLURM_LIMITS = ("SLURM_MEM_PER_NODE", "SLURM_MEM_PER_CPU")  # MB that a job asked for
 GB = 1e9
 
 
 def memory_budget(memory_gb, device, threads=1):
     """Bytes: `memory_gb` if it is a number; with auto, what the machine has.
 
-    On the CPU half of its memory (of the container's, where that is less), times the job's share of the processors, as other
+    On the CPU half of its memory (of the container's or of the job's on a cluster, where that is less), times the job's share of the processors, as other
     jobs may run beside it; on a GPU four fifths of the card's. Rounded down to three binary digits, so that the tiles, and
     with them the last digits of the results, are the same on machines that are nearly alike.
     """
@@ -22,11 +23,23 @@ def memory_budget(memory_gb, device, threads=1):
         return int(float(memory_gb) * GB)
     if device.type == "cuda":
         return _rounded(SHARE_OF_GPU * torch.cuda.mem_get_info(device)[1])
-    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    with contextlib.suppress(OSError, ValueError):  # no container, or no limit
-        total = min(total, int(CGROUP_LIMIT.read_text()))
     processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return _rounded(SHARE_OF_CPU * total * min(1, threads / processors))
+    return _rounded(SHARE_OF_CPU * _total_memory(processors) * min(1, threads / processors))
+
+
+def _total_memory(processors):
+    """Bytes that this process could have: of the machine, of the control groups it is in, of its job on a cluster."""
+    limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    group = CGROUPS
+    with contextlib.suppress(OSError, IndexError):
+        group = CGROUPS / OWN_CGROUP.read_text().split("0::/")[1].splitlines()[0]
+    for folder in (group, *group.parents):
+        with contextlib.suppress(OSError, ValueError):  # no such file, or "max"
+            limits.append(int((folder / "memory.max").read_text()))
+    for name, times in zip(SLURM_LIMITS, (1, processors)):
+        if os.environ.get(name, "").isdigit():
+            limits.append(int(os.environ[name]) * times * 2**20)
+    return min(limits)
 
 
 def _rounded(n_bytes):

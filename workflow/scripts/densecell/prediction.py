@@ -73,8 +73,10 @@ class TileReader:
     inside: None, or a function of a box that gives the mask of the voxels that are to be predicted.
     """
 
-    def __init__(self, read, placements, inside, device):
-        self.read, self.placements, self.inside, self.device = read, placements, inside, device
+    def __init__(self, array, normalize, placements, inside, device):
+        # members that read other boxes have readers of their own, so that each keeps its strip
+        self.readers = {tuple(p.input_shape): BoxReader(array, normalize) for p in placements}
+        self.placements, self.inside, self.device = placements, inside, device
 
     def __call__(self, tile):
         mask = self.inside(tile.box) if self.inside else None
@@ -83,7 +85,7 @@ class TileReader:
         boxes = {(p.start(tile.corner), tuple(p.input_shape)) for p in self.placements}
         found = {}
         for box in sorted(boxes):
-            x = torch.from_numpy(np.ascontiguousarray(self.read(*box)))[None, None]
+            x = torch.from_numpy(np.ascontiguousarray(self.readers[box[1]](*box)))[None, None]
             found[box] = x.pin_memory() if self.device.type == "cuda" else x
         return found, mask
 
@@ -100,6 +102,11 @@ def probabilities_of(member, placement, inputs, tile, computation, flips):
     for axes in flip_sets(flips):
         logits = computation.forward(member.network, torch.flip(x, axes) if axes else x)[0][0]
         logits = torch.flip(logits, axes) if axes else logits
+        if computation.precision == "float16" and not torch.isfinite(logits).all():
+            raise ValueError(
+                f"prediction.precision: float16 overflowed at voxel {tile.corner} (z, y, x); its largest number is 65,504. "
+                "Use bfloat16 or float32."
+            )
         found = torch.softmax(logits[(slice(None), *crop)].float(), dim=0)
         total = found if total is None else total.add_(found)
     return total / (2 ** len(flips)) if flips else total
@@ -137,7 +144,7 @@ def predict(
     inner = [tuple(pair) for pair in inner] if inner else [(0, n) for n in array.shape]
     origin = [a for a, _ in inner]
     first, last = (origin[0] + z for z in (z_range or (0, inner[0][1] - inner[0][0])))
-    tile_reader = TileReader(BoxReader(array, normalize), plan.placements, inside, computation.device)
+    tile_reader = TileReader(array, normalize, plan.placements, inside, computation.device)
 
     def settle(tile, values, mask):
         box = tuple(slice(b.start - o, b.stop - o) for b, o in zip(tile.box, origin))
@@ -152,7 +159,7 @@ def predict(
     def steps():
         """The tiles in order, and (None, stop) after each layer."""
         for corner, final, tiles in plan.tiling.layers():
-            if corner < last and corner + plan.depth > first:
+            if first < last and corner < last and corner + plan.depth > first:
                 yield from ((tile, None) for tile in tiles)
                 yield None, final - origin[0]
 
@@ -171,7 +178,7 @@ class Writing:
     whose error `add` or the end of the block raises."""
 
     def __enter__(self):
-        self.pool, self.waiting, self.failed = ThreadPoolExecutor(1), [], False
+        self.pool, self.waiting, self.stopped = ThreadPoolExecutor(1), [], False
         return self
 
     def add(self, function, *args):
@@ -181,14 +188,16 @@ class Writing:
             self.waiting.pop(0).result()
 
     def _call(self, function, args):
-        if not self.failed:
-            self.failed = True
+        if self.stopped:
+            return
+        try:
             function(*args)
-            self.failed = False
+        except BaseException:
+            self.stopped = True
+            raise
 
     def __exit__(self, kind, error, traceback):
-        if kind:
-            self.failed = True
+        self.stopped |= kind is not None
         self.pool.shutdown()
         if not kind:
             for future in self.waiting:

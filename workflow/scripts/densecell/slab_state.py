@@ -32,7 +32,7 @@ class SlabState:
         if state.get("fingerprint") == fingerprint and stores and all(s.is_dir() for s in stores):
             self.done = state["done"]
         else:
-            files.remove(self.folder)
+            self.remove()
 
     def _read(self):
         try:
@@ -58,5 +58,9 @@ class SlabState:
         self.done = done
 
     def remove(self):
-        """Delete the state and the stores that grew beside it: the outputs are in place."""
-        files.remove(self.folder)
+        """Delete the state, then the stores that grew beside it: the outputs are in place. In this order, so that a crash on
+        the way never leaves a state that tells of stores which are gone."""
+        if self.folder.exists():
+            (self.folder / "state.json").unlink(missing_ok=True)
+            files.sync(self.folder)
+            files.remove(self.folder)

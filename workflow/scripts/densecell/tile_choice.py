@@ -19,6 +19,7 @@ LARGEST_TILE_VOXELS = 2**24
 # machine: so many voxels of input at most, e.g. (5, 912, 912); beyond (5, 208, 208) scores hardly change (docs/benchmarks.md)
 LARGEST_STATISTICS_VOXELS = 2**22
 GPU_FACTOR = 1.5  # room for the workspaces of cuDNN; not measured yet
+SLAB = 8  # slices of a shard, which buffers of results hold beside a tile's
 PROBE = 128  # pixels a side of the window whose memory tells the bytes per voxel
 # Five slices at a time as in training, of which the inner three are kept: on two data sets 0.007 and 0.016 above the paper's tiles
 # with instance norm and within 0.002 of them without, at well below their cost (docs/benchmarks.md)
@@ -123,8 +124,9 @@ def choose_core(layouts, inner, limits, budget, bytes_per_voxel, kept_bytes, hel
     """The core (Z, Y, X) that computes the fewest voxels within `budget` bytes, and its bytes.
 
     inner: three (start, stop); limits: for each axis a core size, or None to choose; bytes_per_voxel: of each layout's
-    network per input voxel; kept_bytes: per voxel of a core; held_bytes: (slices, strip) bytes per slice of depth that
-    buffers hold and per row of a tile's strip. Where nothing fits, the smallest tile is taken.
+    network per input voxel; kept_bytes: per voxel of a core; held_bytes: (bytes of a slice in all buffers, bytes of a row of
+    the strip that is read). Where the buffers alone take more than the budget, tiles are chosen without them; where nothing
+    fits, the smallest is taken.
     """
     step = tuple(math.lcm(*(layout.step[axis] for layout in layouts)) for axis in range(3))
     options = []
@@ -132,7 +134,7 @@ def choose_core(layouts, inner, limits, budget, bytes_per_voxel, kept_bytes, hel
         options.append([limit] if limit else cuts(b - a, step[axis], a % step[axis]))
     shape = tuple(len(o) for o in options)
     n_tiles = np.ones(shape)
-    voxels, activations, largest = np.zeros(shape), np.zeros(shape), np.zeros(shape)
+    voxels, activations, largest, row_sizes = np.zeros(shape), np.zeros(shape), np.zeros(shape), {}
 
     def spread(values, axis):
         return np.asarray(values, float).reshape([-1 if i == axis else 1 for i in range(3)])
@@ -142,17 +144,30 @@ def choose_core(layouts, inner, limits, budget, bytes_per_voxel, kept_bytes, hel
     for layout, n_bytes in zip(layouts, bytes_per_voxel):
         sizes = [[layout.input_size(axis, core) for core in options[axis]] for axis in range(3)]
         tile = spread(sizes[0], 0) * spread(sizes[1], 1) * spread(sizes[2], 2)
+        row_sizes[str(sizes[:2])] = sizes[:2]  # members that read the same boxes share a strip
         voxels, activations = voxels + n_tiles * tile, np.maximum(activations, n_bytes * tile)
         largest = np.maximum(largest, tile)
     core = spread(options[0], 0) * spread(options[1], 1) * spread(options[2], 2)
-    rows = spread(options[0], 0) * spread(options[1], 1)
-    needed = activations + kept_bytes * core + held_bytes[0] * spread(options[0], 0) + held_bytes[1] * rows
+    rows = sum(spread(sizes, 0) * spread(other, 1) for sizes, other in row_sizes.values())
+    tiles = activations + kept_bytes * core
+    needed = tiles + held_bytes[0] * (SLAB + spread(options[0], 0)) + held_bytes[1] * rows
     statistics = any(uses_window_statistics(layout.member.network) for layout in layouts)
-    fits = (needed <= budget) & (largest <= (LARGEST_STATISTICS_VOXELS if statistics else LARGEST_TILE_VOXELS))
+    allowed = largest <= (LARGEST_STATISTICS_VOXELS if statistics else LARGEST_TILE_VOXELS)
+    fits = allowed & (needed <= budget)
+    fits = fits if fits.any() else allowed & (tiles <= budget)
     # fewer tiles where the voxels are equal
     score = np.where(fits, voxels * (1 + 1e-9 * n_tiles), np.inf) if fits.any() else needed
     best = np.unravel_index(np.argmin(score), shape)
     return tuple(o[i] for o, i in zip(options, best)), int(needed[best])
+
+
+def _fit_halo(layouts, depth):
+    """Reduce the margin in z of networks whose tile of `depth` (a number or word) would have nothing inside it, as of those that
+    pool z and were trained on few slices."""
+    for layout in layouts:
+        axis, size = layout.axes[0], layout.member.window[0] if depth == "window" else depth
+        if depth != "auto" and not axis.valid:
+            axis.halo = max(axis.margin, min(axis.halo, (size - axis.step) // 2 // axis.step * axis.step))
 
 
 def _core_limit(word, axis, layouts, extent):
@@ -185,13 +200,16 @@ def plan_halo(members, shape, inner, settings, computation, budget, *, n_stores=
     """
     halo, tile = settings.get("halo"), settings.get("tile")
     tile = tile or (["auto"] * 3 if halo else DEFAULT_TILE)
+    default = not halo
     halo = ["auto"] * 3 if halo == "auto" else halo or DEFAULT_HALO
     layouts = [Layout(m, shape, [None if h == "auto" else h for h in halo]) for m in members]
+    if default:
+        _fit_halo(layouts, tile[0])
     limits = [_core_limit(word, axis, layouts, b - a) for axis, (word, (a, b)) in enumerate(zip(tile, inner))]
     per_voxel = [bytes_per_voxel(m, computation) for m in members]
     kept = 4 * n_classes * (n_kept + 2) + n_stores + 1
-    plane = math.prod(b - a for a, b in inner[1:])
-    held = (n_stores * plane, (itemsize + 4) * shape[2])
+    on_cpu = computation.device.type == "cpu"  # else the buffers are in the machine's memory, not in the card's
+    held = (on_cpu * n_stores * math.prod(b - a for a, b in inner[1:]), on_cpu * (itemsize + 4) * shape[2])
     core, n_bytes = choose_core(layouts, inner, limits, budget, per_voxel, kept, held)
     step = tuple(math.lcm(*(layout.step[axis] for layout in layouts)) for axis in range(3))
     placements = [layout.placement(core) for layout in layouts]

@@ -57,19 +57,21 @@ class DepthTiling:
         self.spacing = tuple(spacing or paper_spacing(tile))
         self.inner = inner or [(0, n) for n in shape]
         self.corners = [corners(n, t, s) for n, t, s in zip(self.shape, self.tile, self.spacing)]
-        self._depths = [self._axis(axis, step) for axis, step in enumerate((Z_DEPTH, 1.0, 1.0))]
-        self._best = [d.max(axis=0) for d in self._depths]
-        # the largest depth any earlier tile reaches: on ties the first tile owns the voxel
-        self._before = [np.vstack([np.zeros_like(d[:1]), np.maximum.accumulate(d, axis=0)[:-1]]) for d in self._depths]
+        axes = [self._axis(axis, step) for axis, step in enumerate((Z_DEPTH, 1.0, 1.0))]
+        self._depths, self._before, self._best = zip(*axes)
 
     def _axis(self, axis, step):
-        """(n_tiles, size) depth of each position in each tile of one axis; 0 outside the tile."""
+        """Along one axis: of each tile the depth of its positions, the largest depth that any earlier tile reaches there (on
+        ties the first tile owns the voxel), and the largest of all tiles at each position."""
         size, tile = self.shape[axis], self.tile[axis]
-        depth = np.zeros((len(self.corners[axis]), size), dtype=np.float32)
-        for row, corner in zip(depth, self.corners[axis]):
-            inside = np.arange(max(0, size - corner))[:tile]
-            row[corner : corner + tile] = step * np.minimum(inside + 1, tile - inside)
-        return depth
+        depths, before, best = [], [], np.zeros(size, dtype=np.float32)
+        for corner in self.corners[axis]:
+            inside = np.arange(min(tile, size - corner))
+            depths.append((step * np.minimum(inside + 1, tile - inside)).astype(np.float32))
+            reached = best[corner : corner + tile]
+            before.append(reached.copy())
+            np.maximum(reached, depths[-1], out=reached)
+        return depths, before, best
 
     def __len__(self):
         return int(np.prod([len(c) for c in self.corners]))
@@ -98,8 +100,10 @@ class DepthTiling:
         for axis in range(3):
             view = [1, 1, 1]
             view[axis] = -1
-            own = self._depths[axis][index[axis], box[axis]].reshape(view)
-            before = self._before[axis][index[axis], box[axis]].reshape(view)
+            corner = self.corners[axis][index[axis]]
+            inside = slice(box[axis].start - corner, box[axis].stop - corner)
+            own = self._depths[axis][index[axis]][inside].reshape(view)
+            before = self._before[axis][index[axis]][inside].reshape(view)
             mask &= (own >= best) & (before < best)
         return mask
 
