@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from densecell.alignment import ALIGNMENT_METHODS, estimate_shifts
+from densecell.alignment import ALIGNMENT_METHODS, _Stack, estimate_shifts
 from densecell.pair_shifts import estimate_pair_shift_tiles
 from densecell.shifts import aligned_to_raw, applied_shifts, apply_shift, crop_box, raw_to_aligned
 
@@ -401,3 +401,10 @@ def test_a_voxel_is_where_its_coordinates_say(clean):
 def test_points_outside_the_stack_are_refused():
     with pytest.raises(ValueError, match="slices 0 to 1"):
         raw_to_aligned((2, 0, 0), table_of([0, 0], [0, 0]))
+
+
+def test_a_slice_that_is_held_does_not_hold_the_slab_it_was_cut_from():
+    slab = np.random.default_rng(0).normal(size=(4, 8, 9)).astype(np.float32)
+    held = _Stack(lambda z: slab[z], "global", seed=0, n_held=2, threads=1).slice(2).values
+    assert held.base is None and not np.shares_memory(held, slab)
+    np.testing.assert_array_equal(held, slab[2])

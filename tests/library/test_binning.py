@@ -1,8 +1,11 @@
 """Binning: hand arithmetic, then properties over factors and slab cuts."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
+from densecell import binning
 from densecell.binning import (
     bin_image,
     bin_labels,
@@ -156,3 +159,32 @@ def test_unknown_label_is_refused():
 def test_labels_of_another_dtype_are_refused():
     with pytest.raises(ValueError, match="uint8"):
         count_classes(np.zeros((1, 1, 1), np.int32), 2)
+
+
+def test_votes_of_a_slab_take_little_more_memory_than_the_slab():
+    rng = np.random.default_rng(6)
+    slab = rng.integers(0, 3, (64, 256, 256), dtype=np.uint8)  # 4 MB; nearly all blocks are mixed
+    counts = count_classes(slab, 3)
+    tracemalloc.start()
+    bin_labels(slab, (2, 2, 2), counts)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1.5 * slab.nbytes  # some 12 times with the votes of all planes at once
+
+
+def test_means_of_16_bits_are_computed_in_32():
+    sums, means = binning._types_of_means(np.dtype(np.uint16), 255)
+    assert (sums, means) == (np.uint32, np.float32)
+    assert binning._block_means(np.ones((1, 4, 4), np.uint16), (1, 2, 2), sums, means).dtype == np.float32
+
+
+@pytest.mark.parametrize("n", [2, 3, 6, 8, 60, 128, 254, 255])
+def test_every_mean_of_bytes_and_those_of_two_bytes_at_the_ends_are_exact(n):
+    """All sums of n bytes, and the sums of n values of 16 bits within 3 n of the least and the greatest."""
+    ends = np.concatenate([np.arange(3 * n), 65535 * n - np.arange(3 * n)])
+    for dtype, sums in ((np.uint8, np.arange(255 * n + 1)), (np.uint16, ends)):
+        blocks = sums[:, None] // n + (np.arange(n) < (sums % n)[:, None])
+        found = bin_image(blocks.astype(dtype).reshape(len(sums), 1, n), (1, 1, n)).ravel()
+        quotient, rest = np.divmod(sums, n)
+        up = (2 * rest > n) | ((2 * rest == n) & (quotient % 2 == 1))
+        np.testing.assert_array_equal(found, quotient + up)

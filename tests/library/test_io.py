@@ -310,6 +310,13 @@ def test_a_table_round_trips_to_the_last_digit(tmp_path):
         io.read_table(tmp_path / "x.csv")
 
 
+def test_a_table_whose_columns_differ_from_the_first_ones_is_refused(tmp_path):
+    first, other = pd.DataFrame({"a": [1], "b": [2]}), pd.DataFrame({"b": [2], "a": [1]})
+    with pytest.raises(ValueError, match=r"x\.csv: expected the columns .*\['a', 'b'\], in table 3 too, found \['b', 'a'\]"):
+        io.write_table(tmp_path / "x.csv", iter([first, first, other]), {})
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_zarr_packs_chunks_with_as_many_threads_as_it_is_given(tmp_path):
     program = """
 import sys, threading

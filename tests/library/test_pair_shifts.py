@@ -94,3 +94,27 @@ def test_no_overlap_and_no_texture_have_no_score():
     a = smooth((20, 20), 0)
     assert np.isnan(overlap_correlation(a, a, 20, 0))
     assert np.isnan(overlap_correlation(a, np.zeros_like(a), 0, 0))
+
+
+@pytest.mark.parametrize("n", [2, 3, 5])
+def test_score_of_a_tiny_overlap_stays_a_correlation(n):
+    """E[x^2] - E[x]^2 of a few pixels far from 0 is mostly rounding."""
+    rng = np.random.default_rng(n)
+    for sd in 10.0 ** rng.uniform(-6, 2, 500):
+        a, b = ((100 + sd * rng.normal(size=(n, 20))).astype(np.float32) for _ in range(2))
+        score = overlap_correlation(a, b, 0, 18)  # the first two columns of a, the last two of b
+        if sd < 0.05:
+            assert np.isnan(score)
+        elif sd > 10:
+            expected = np.corrcoef(a[:, :2].ravel().astype(float), b[:, 18:].ravel().astype(float))[0, 1]
+            assert score == pytest.approx(expected, abs=1e-3)
+        assert not abs(score) > 1
+
+
+def test_an_overlap_in_a_flat_area_has_no_score():
+    image = np.random.default_rng(0).integers(0, 256, (128, 256)).astype(np.uint8)
+    image[:, 128:] = 200
+    left, right = band_pass(image), band_pass(image[:, ::-1])
+    assert left[:, 200:].any() and np.abs(left[:, 200:]).max() < 1e-3  # not exactly 0
+    assert np.isnan(overlap_correlation(right, left, 0, 200))
+    assert overlap_correlation(left, left, 0, 0) == pytest.approx(1, abs=1e-6)

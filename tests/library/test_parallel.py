@@ -58,3 +58,15 @@ def test_an_error_comes_in_its_place_and_ends_the_work(threads):
 def test_no_thread_is_refused():
     with pytest.raises(ValueError, match="threads: expected an integer of at least 1, found 0"):
         list(in_order(abs, [1], 0))
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_an_error_of_the_items_comes_in_its_place(threads):
+    def items():
+        yield from range(5)
+        raise ValueError("item 5 could not be read")
+
+    results = in_order(lambda i: i, items(), threads)
+    assert [next(results) for _ in range(5)] == [0, 1, 2, 3, 4]
+    with pytest.raises(ValueError, match="item 5 could not be read"):
+        next(results)

@@ -340,3 +340,53 @@ def test_classes_absent_from_the_reference_are_nan_in_the_iou():
     _, iou = training.evaluate(network, (3, 24, 24), [data], Computation("cpu", "float32"), GROUPS)
     assert np.isnan(iou[2])
     assert not np.isnan(iou[:2]).any()
+
+
+class SpoiledBySecondStep(torch.optim.AdamW):
+    """Sets the weights to NaN in its second step, as an update of a finite loss can."""
+
+    n_steps = 0
+
+    def step(self):
+        super().step()
+        self.n_steps += 1
+        if self.n_steps == 2:
+            with torch.no_grad():
+                self.param_groups[0]["params"][0][:] = float("nan")
+
+
+class Filmed:
+    every_steps = 2
+
+    def __init__(self):
+        self.steps = []
+
+    def __call__(self, network, step):
+        self.steps.append(step)
+
+
+@pytest.mark.parametrize("evaluate_every_steps", [2, 100])  # scored and saved in step 2, or only filmed
+def test_weights_that_the_last_update_spoiled_are_neither_scored_nor_filmed_nor_saved(
+    evaluate_every_steps, monkeypatch
+):
+    monkeypatch.setitem(training.OPTIMIZERS, "adamw", SpoiledBySecondStep)
+    settings = settings_of(steps=4, evaluate_every_steps=evaluate_every_steps, save_every_minutes=1e9)
+    network, sampler = make(settings)
+    kept, filmed, run = Kept(), Filmed(), training.Run()
+    kept.asked_to_stop = False
+    monkeypatch.setattr(kept, "load", lambda network, optimizer: None)
+    arguments = (network, sampler, [region(5)], settings, Computation("cpu", "float32"), GROUPS)
+    with pytest.raises(ValueError, match=r"diverged: a weight is nan after 2 steps.*learning_rate"):
+        training.train(*arguments, run=run, restart=kept, snapshots=filmed, say=lambda _: None)
+    assert kept.state is None and run.history == [] and run.best_step == -1 and filmed.steps == [0]
+
+
+def test_a_run_with_its_only_evaluation_at_the_end_says_so():
+    settings = settings_of(steps=5, evaluate_every_steps=15, evaluation_share=0.3)
+    network, sampler = make(settings, regions=[region(shape=(3, 24, 60))])
+    lines = []
+    run = training.train(
+        network, sampler, [region(5)], settings, Computation("cpu", "float32"), GROUPS, say=lines.append
+    )
+    assert [row["step"] for row in run.history] == [5]
+    assert "an evaluation once, at the end, costs 120.0% of the 5 steps, as evaluate_every_steps" in lines[1]

@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -249,3 +251,24 @@ def test_a_prediction_of_another_shape_is_refused():
 
 def test_a_mask_without_planes_has_no_shells():
     assert list(margin_shells([], [100], VOXEL_NM)) == []
+
+
+def test_voxels_the_prediction_leaves_unlabelled_are_left_out_within_a_margin():
+    reference, predicted = np.array([[[1, 1, 0, 0]]], np.uint8), np.array([[[1, 255, 2, 255]]], np.uint8)
+    assert counts_near_reference(reference, predicted, GROUPS, VOXEL_NM, [50])[50].tolist() == [0, 1, 1]
+    predicted[0, 0, 2] = 9
+    with pytest.raises(ValueError, match=r"predicted: expected classes 0 to 2, found \[9\];"):
+        counts_near_reference(reference, predicted, GROUPS, VOXEL_NM, [50])
+
+
+@pytest.mark.parametrize("n_planes", [1, 2, 4])
+def test_a_margin_wider_than_the_volume_is_deep_holds_no_planes_beyond_it(n_planes):
+    planes = np.random.default_rng(n_planes).random((n_planes, 200, 200)) < 1e-3
+    arguments = ([300, 1000], (10, 10, 10))  # 100 planes up and down
+    expected = np.stack(list(margin_shells(iter(planes), *arguments)))
+    tracemalloc.start()
+    found = np.stack(list(margin_shells(iter(planes), *arguments, depth=n_planes)))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    np.testing.assert_array_equal(found, expected)
+    assert peak < (40 + 3 * n_planes**2) * planes[0].size  # 200 planes would be held else

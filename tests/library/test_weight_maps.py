@@ -269,3 +269,14 @@ def test_a_balance_of_another_length_is_refused():
 def test_a_mask_of_another_shape_is_refused():
     with pytest.raises(ValueError, match="valid"):
         weight_slice(A, np.ones(7), GROUPS, valid=np.ones((8, 1), bool))
+
+
+def test_a_mask_of_numbers_means_what_its_truth_means():
+    labels, balance = np.array([[0, 1, 9], [2, 255, 1]], np.uint8), np.ones(3)
+    valid = np.array([[1, 1, 0], [1, 1, 1]], np.uint8)
+    expected = weight_slice(labels, balance, [0, 1, 2], valid=valid.astype(bool))
+    np.testing.assert_array_equal(weight_slice(labels, balance, [0, 1, 2], valid=valid), expected)
+    np.testing.assert_array_equal(weight_slice(labels, balance, [0, 1, 2], valid=valid.tolist()), expected)
+    valid[0, 2] = 1
+    with pytest.raises(ValueError, match=r"found \[9\]"):
+        weight_slice(labels, balance, [0, 1, 2], valid=valid)

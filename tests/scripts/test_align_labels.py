@@ -93,3 +93,10 @@ def test_threads_change_nothing_over_several_slabs(tmp_path):
     expected[5:26, 1:6, 2:8] = block
     np.testing.assert_array_equal(one, expected)
     np.testing.assert_array_equal(two, expected)
+
+
+def test_zarr_gets_the_threads_of_the_job(tmp_path, monkeypatch):
+    given = []
+    monkeypatch.setattr(io, "use_threads", given.append)
+    run(tmp_path, np.zeros((3, 20, 20), np.uint8), threads=3)
+    assert given == [3]

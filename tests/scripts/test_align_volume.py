@@ -116,3 +116,10 @@ def test_unknown_method_is_refused(tmp_path):
         ValueError, match=r"unknown alignment method 'x' \(alignment\.method\); known: global, tiles, none"
     ):
         run(tmp_path, stacks.random_image((3, 20, 20)), method="x")
+
+
+def test_zarr_gets_the_threads_of_the_job(tmp_path, monkeypatch):
+    given = []
+    monkeypatch.setattr(io, "use_threads", given.append)
+    run(tmp_path, stacks.textured_stack(2, (40, 40), STEPS[:2]), threads=3)
+    assert given == [3]

@@ -115,3 +115,12 @@ def test_networks_with_batch_statistics_train_and_their_checkpoints_load(tmp_pat
     restored, _ = checkpoints.load_network(tmp_path / "a/last.safetensors", ["resin", "cell"])
     counts = {int(v) for k, v in restored.state_dict().items() if k.endswith("num_batches_tracked")}
     assert counts == {4}
+
+
+def test_eval_regions_without_a_labelled_voxel_are_refused_before_the_training(tmp_path):
+    region(tmp_path, "train")
+    region(tmp_path, "eval")
+    io.write_volume(tmp_path / "eval_labels", np.full((4, 32, 30), 255, np.uint8), (50, 10, 10), record=RECORD)
+    with pytest.raises(ValueError, match=r"eval_labels: expected labelled voxels.*regions\.<name>\.labels"):
+        run(tmp_path, tmp_path / "out", more={"--restart": tmp_path / "restart.pt"})
+    assert not (tmp_path / "out").exists() and not (tmp_path / "restart.pt").exists()

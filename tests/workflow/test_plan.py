@@ -1,5 +1,6 @@
 """What the plan of a run says: windows, steps, parameters, hours and disk."""
 
+import math
 import re
 from types import SimpleNamespace
 
@@ -137,7 +138,8 @@ def test_given_steps_win_and_evaluations_are_counted():
     tiny = costs()
     hybrid = tiny.config["experiments"][0]
     window = 3 * network_costs.forward_flops("hybrid_2d3d_333", (3, 48, 48), 7, hybrid["options"])
-    evaluation = tiny.prediction(hybrid, (10, 52, 104), evaluation=True)
+    evaluation = tiny.prediction(hybrid, tiny.eval_images[0])  # in the same windows, of the image with its context
+    assert tiny.evaluation_flops(hybrid) == evaluation
     run = tiny.training(hybrid)
     assert run["steps"] == 8
     assert run["flops"] == pytest.approx(8 * window + 2 * evaluation)
@@ -172,7 +174,9 @@ def test_the_training_evaluates_when_the_plan_says(network, window, tile, contex
     assert found.evaluations(experiment, per_epoch) == expected
     n_evaluations = -(-experiment["training"]["steps"] // expected[0])
     step = 3 * network_costs.forward_flops(network, window, 7, experiment["options"])
-    evaluation = found.prediction(experiment, (10, 52, 104), evaluation=True)
+    (taken,) = {taken for taken, _ in found.evaluation_tiles(experiment)}
+    forward = network_costs.forward_flops(network, taken, 7, experiment["options"])
+    evaluation = voxels / math.prod(taken) * forward  # of the tiles that the training passes through the network
     steps = experiment["training"]["steps"] * experiment["training"]["batch_size"]
     assert found.training(experiment)["flops"] == pytest.approx(steps * step + n_evaluations * evaluation)
 
@@ -183,10 +187,10 @@ def test_tile_of_an_experiment_and_of_the_prediction():
     window, tile = (network_costs.forward_flops("hybrid_2d3d_333", (3, n, n), 7, hybrid["options"]) for n in (48, 104))
     assert tiny.prediction(hybrid, shape) == 5 * 2 * 3 * window
     tiled = {**hybrid, "tile": [3, 104, 104]}
-    assert tiny.prediction(tiled, shape) == tiny.prediction(tiled, shape, evaluation=True) == 5 * tile
+    assert tiny.prediction(tiled, shape) == 5 * tile
     predicted = costs(prediction__tile=[3, 104, 104])
     assert predicted.prediction(hybrid, shape) == 5 * tile
-    assert predicted.prediction(hybrid, shape, evaluation=True) == 5 * 2 * 3 * window
+    assert predicted.evaluation_flops(hybrid) == tiny.evaluation_flops(hybrid)
 
 
 def test_flips_multiply_a_prediction_and_halo_tiles_are_counted_without_margins():
@@ -199,7 +203,7 @@ def test_flips_multiply_a_prediction_and_halo_tiles_are_counted_without_margins(
     window = network_costs.forward_flops("unet_2d", unet["window"], 7, unet["options"])
     assert halo.prediction(unet, (9, 104, 156)) == 9 * 2 * 3 * window  # slices by themselves, 52 px of labels each
     for other in (flipped, halo):
-        assert other.prediction(hybrid, shape, evaluation=True) == tiny.prediction(hybrid, shape, evaluation=True)
+        assert other.evaluation_flops(hybrid) == tiny.evaluation_flops(hybrid)
 
 
 def test_how_predictions_are_made_is_told_where_it_is_not_the_plain_way():
@@ -260,6 +264,24 @@ def test_report_of_the_tiny_configuration():
     assert "CPU" not in plan.report(resolved, config) and "seeds_scale" not in text
     assert re.search(r"An evaluation, as a share of the training between two: [0-9.]+ % every 4 steps \(hybrid\)", text)
     assert plan.line(resolved).startswith("plan: 4 training jobs in all")
+
+
+def test_evaluations_of_regions_of_unknown_size_are_not_told():
+    tiny = costs()
+    assert len(plan.evaluation_texts(tiny)) > 0
+    tiny.eval_images.append([None, 52, 104])
+    assert plan.evaluation_texts(tiny) == []
+
+
+def test_an_evaluation_that_comes_only_at_the_end_is_told_so():
+    changes = {"steps": 8, "evaluate_every_steps": 4}
+    experiment = {**runs.read_config("tests/workflow/tiny.yaml")["experiments"][0], "training": changes}
+    (often,) = plan.evaluation_texts(costs(experiments=[experiment]))
+    changes["evaluate_every_steps"] = 1000
+    (once,) = plan.evaluation_texts(costs(experiments=[experiment]))
+    assert re.fullmatch(r"[0-9.]+\s%\severy\s4\ssteps \(hybrid\)", often)
+    assert re.fullmatch(r"[0-9.]+\s%\sonce,\sat\sthe\send \(hybrid\)", once)
+    assert float(once.split("\xa0")[0]) == pytest.approx(float(often.split("\xa0")[0]) / 2, rel=0.05)
 
 
 def test_report_counts_filmed_trainings():

@@ -97,9 +97,7 @@ class Costs:
         if steps and forward:
             every = settings["evaluate_every_steps"] or (per_epoch and self.evaluations(experiment, per_epoch)[0])
             evaluations = -(-steps // every) if every else 0
-            flops = 3 * forward * settings["batch_size"] * steps
-            evaluation = [self.prediction(experiment, shape, evaluation=True) for shape in self.shapes("eval")]
-            flops += evaluations * sum(filter(None, evaluation))
+            flops = 3 * forward * settings["batch_size"] * steps + evaluations * self.evaluation_flops(experiment)
         return {
             "windows": windows or None,
             "steps_per_epoch": per_epoch,
@@ -108,31 +106,40 @@ class Costs:
             "flops": flops,
         }
 
+    def evaluation_tiles(self, experiment):
+        """(input (z, y, x) of a tile, tiles) of each eval region with its context, where both are known."""
+        network, options = experiment["network"], experiment["options"]
+        overlapping = network not in VALID_NETWORKS or options.get("padding") == "same"
+        for shape in self.eval_images:
+            if None not in shape:
+                taken = evaluation_input(network, experiment["tile"] or experiment["window"], shape[0], options)
+                output = output_size(network, taken, options)
+                if output:
+                    yield taken, n_tiles(shape, output, overlapping)
+
+    def evaluation_flops(self, experiment):
+        """Operations of one evaluation, of the regions where they are known."""
+        network, options = experiment["network"], experiment["options"]
+        tiles = self.evaluation_tiles(experiment)
+        return sum(n * (forward_flops(network, taken, self.n_classes, options) or 0) for taken, n in tiles)
+
     def evaluations(self, experiment, steps_per_epoch):
         """(steps between evaluations, share of the training that they cost) of an experiment, as the training counts;
         regions of unknown size are left out."""
-        network, options = experiment["network"], experiment["options"]
-        tile, voxels = experiment["tile"] or experiment["window"], 0
-        for shape in self.eval_images:
-            if None not in shape:
-                taken = evaluation_input(network, tile, shape[0], options)
-                output = output_size(network, taken, options)
-                overlapping = network not in VALID_NETWORKS or options.get("padding") == "same"
-                voxels += n_tiles(shape, output, overlapping) * math.prod(taken) if output else 0
+        voxels = sum(n * math.prod(taken) for taken, n in self.evaluation_tiles(experiment))
         return evaluation_schedule(experiment["training"], steps_per_epoch, experiment["window"], voxels)
 
-    def prediction(self, experiment, shape, evaluation=False):
-        """Operations of predicting a box of `shape` with one network of the experiment, in training (evaluation) or
-        after it; None if not known."""
+    def prediction(self, experiment, shape):
+        """Operations of predicting a box of `shape` with one network of the experiment; None if not known."""
         network, options = experiment["network"], experiment["options"]
         tile, settings = experiment["tile"] or experiment["window"], self.config["prediction"]
-        with_halo = settings["stitch"] == "halo" and not evaluation
-        if not evaluation and not with_halo:
+        with_halo = settings["stitch"] == "halo"
+        if not with_halo:
             tile = settings["tile"] or tile
         output, forward = output_size(network, tile, options), forward_flops(network, tile, self.n_classes, options)
         if not output or not forward or None in shape:
             return None
-        passes = 1 if evaluation else 2 ** len(settings["flips"])
+        passes = 2 ** len(settings["flips"])
         if with_halo:  # margins in y and x are left out: they depend on the memory of the machine
             margin = int(not (settings["tile"] or settings["halo"]) and network not in SLICE_NETWORKS and tile[0] > 2)
             return passes * forward * math.prod(shape) / math.prod(output) * tile[0] / (tile[0] - 2 * margin)
@@ -309,14 +316,16 @@ def prediction_lines(settings):
 
 
 def evaluation_texts(costs):
-    """What evaluations cost, how often they come, and the experiments of which that is known."""
+    """What evaluations cost, how often they come, and the experiments of which that is known: of all eval regions."""
     names = {}
     for experiment in costs.config["experiments"]:
-        per_epoch = costs.training(experiment)["steps_per_epoch"]
-        if per_epoch and costs.eval_images:
-            every, share = costs.evaluations(experiment, per_epoch)
-            percent = f"{float(f'{100 * share:.2g}'):g}\xa0%"
-            names.setdefault(f"{percent}\xa0every\xa0{every:,}\xa0steps", []).append(experiment["name"])
+        run, n_known = costs.training(experiment), len(list(costs.evaluation_tiles(experiment)))
+        if run["steps_per_epoch"] and 0 < n_known == len(costs.eval_images):
+            every, share = costs.evaluations(experiment, run["steps_per_epoch"])
+            when = f"every\xa0{every:,}\xa0steps"
+            if every >= run["steps"]:  # of the whole training then
+                when, share = "once,\xa0at\xa0the\xa0end", share * every / run["steps"]
+            names.setdefault(f"{float(f'{100 * share:.2g}'):g}\xa0%\xa0{when}", []).append(experiment["name"])
     return [f"{text} ({', '.join(group)})" for text, group in names.items()]
 
 

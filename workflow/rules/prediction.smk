@@ -1,5 +1,7 @@
 """Every ensemble over every scored region, and the chosen ones over whole volumes."""
 
+from snakemake.io import IOFile
+
 
 def stores(folder, names):
     return " ".join(f"{folder}/{name}.ome.zarr" for name in names)
@@ -88,7 +90,7 @@ def slabs_of(wildcards):
     """The slabs of a volume. One that exists and would be made with equal settings keeps those it was gathered from: another
     number gives the same volume, and Snakemake makes an output again when the names of its inputs change."""
     volume, slabs = f"{R}/volumes/{wildcards.volume}/{wildcards.ensemble}", f"{R}/slabs/{wildcards.volume}/"
-    former = workflow.persistence.metadata(volume) if os.path.exists(volume) else None
+    former = workflow.persistence.metadata(IOFile(volume)) if os.path.exists(volume) else None
     if former and repr(volume_facts(wildcards)) in former.params:
         return [path for path in former.input if path.startswith(slabs)]
     return gather.slabs(f"{slabs}{wildcards.ensemble}/{{scatteritem}}")

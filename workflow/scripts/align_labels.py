@@ -52,6 +52,7 @@ def main(argv=None):
     arguments.output("output", "aligned labels (OME-Zarr)")
     arguments.setting("threads", "CPU threads", int, 1)
     args = arguments.parse(argv)
+    io.use_threads(args.threads)
 
     labels, image, shifts = io.open_volume(args.labels), io.open_volume(args.image), io.read_table(args.shifts)
     origin = labels.attributes["origin_voxels"]

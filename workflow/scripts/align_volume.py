@@ -99,6 +99,7 @@ def main(argv=None):
     arguments.output("output", "aligned volume (OME-Zarr)")
     arguments.setting("threads", "CPU threads", int, 1)
     args = arguments.parse(argv)
+    io.use_threads(args.threads)
 
     image = io.open_volume(args.image)
     depth, *shape_yx = image.shape

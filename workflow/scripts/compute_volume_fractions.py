@@ -48,7 +48,7 @@ def count_near(reference, predictions, groups, margins_nm, threads=1):
     """Voxels of the predictions within each margin of the reference cell, and the reference's own, in one pass.
 
     margins_nm: increasing. Returns ((n_classes,), (n_predictions, n_margins, n_classes)) int64. Held are a slab of each
-    volume in work and the reference's planes within the widest margin in z, however deep the region is.
+    volume in work, the reference's planes within the widest margin in z with the margins around them, and a few more for each thread.
     """
     own = np.zeros(len(groups), np.int64)
     near = np.zeros((len(predictions), len(margins_nm), len(groups)), np.int64)
@@ -62,7 +62,8 @@ def count_near(reference, predictions, groups, margins_nm, threads=1):
     def count(shells, start, predicted):
         return counts_in_shells(shells, predicted[start : start + len(shells)], len(margins_nm), len(groups))
 
-    shells = shells_of_reference(planes(), groups, reference.voxel_size_nm, margins_nm, threads)
+    depth = reference.shape[0]
+    shells = shells_of_reference(planes(), groups, reference.voxel_size_nm, margins_nm, threads, depth)
     for start, stop in reference.slabs():
         slab = np.stack(list(islice(shells, stop - start)))
         for i, counts in enumerate(in_order(partial(count, slab, start), predictions, threads)):

@@ -6,7 +6,6 @@ was; it is discarded when configuration, code, inputs, seed or threads differ.
 """
 
 import json
-import math
 import signal
 import sys
 from pathlib import Path
@@ -132,6 +131,12 @@ def main(argv=None):
     train_regions, normalizations = zip(*(read_region(*paths) for paths in triples))
     pairs = zip(args.eval_images, args.eval_labels, strict=True)
     eval_regions = [read_region(*paths)[0] for paths in pairs]
+    if not any((region.labels != UNLABELLED).any() for region in eval_regions):
+        raise ValueError(
+            f"{', '.join(map(str, args.eval_labels))}: expected labelled voxels in the eval regions, by which the best state "
+            f"is chosen, found nothing but {UNLABELLED} (unlabelled). Correct regions.<name>.labels of the regions with "
+            "role eval, or move these regions to where the labels are."
+        )
 
     computation = Computation(choose_card(args.device), settings["precision"], settings["channels_last"])
     torch.manual_seed(weight_seed)
@@ -195,8 +200,6 @@ def main(argv=None):
         snapshots.gather(args.snapshots, done.step, classes.names, args.snapshot, volume.voxel_size_nm, args.record)
     if args.restart:
         files.remove(args.restart)
-    if math.isnan(done.best_miou):
-        say("warning: the eval MIoU was never a number")
 
 
 if __name__ == "__main__":

@@ -103,7 +103,7 @@ class _Stack:
         self.threads = threads
 
     def _read(self, z):
-        values = np.asarray(self.read_slice(z))
+        values = np.array(self.read_slice(z))  # a copy: a view would keep the slab that it was cut from
         self.shape = self.shape or values.shape
         if values.shape != self.shape:
             raise ValueError(

@@ -48,9 +48,15 @@ def bin_image(slab, factors):
     binned = np.empty(binned_shape(slab.shape, factors), slab.dtype)
     for z in range(len(binned)):  # a plane at a time, so that what is in work stays in a processor's cache
         block = slab[z * factors[0] : (z + 1) * factors[0]]
-        means = _block_sums(block, factors, sum_type) / _block_sizes(block.shape, factors, mean_type)
+        means = _block_means(block, factors, sum_type, mean_type)
         binned[z] = (np.rint(means, out=means) if is_integer else means)[0]
     return binned
+
+
+def _block_means(block, factors, sum_type, mean_type):
+    """Mean of each block in `mean_type`, of sums in `sum_type`."""
+    sums, sizes = _block_sums(block, factors, sum_type), _block_sizes(block.shape, factors, mean_type)
+    return np.divide(sums, sizes, dtype=mean_type)  # without the type, sums of 32 bits would make it float64
 
 
 def _types_of_means(dtype, block_size):
@@ -94,12 +100,20 @@ def bin_labels(slab, factors, class_counts):
     """
     slab = np.asarray(slab)
     count_classes(slab, len(class_counts))  # refuses unknown labels
+    winner = np.empty(binned_shape(slab.shape, factors), np.uint8)
+    for z in range(len(winner)):  # a plane at a time: the votes of a slab would take ten times its memory
+        winner[z] = _plane_of_majorities(slab[z * factors[0] : (z + 1) * factors[0]], factors, class_counts)
+    return winner
+
+
+def _plane_of_majorities(slab, factors, class_counts):
+    """`bin_labels` of a slab that is one block deep: (Y, X)."""
     winner = _block_reduce(slab, factors, np.minimum)
     highest = _block_reduce(slab, factors, np.maximum)
-    mixed = np.nonzero(winner != highest)
+    mixed = np.nonzero((winner != highest) & (highest != UNLABELLED))
     winner[mixed] = _majority(_voxels_of_blocks(slab, factors, mixed), class_counts)
     winner[highest == UNLABELLED] = UNLABELLED  # the largest label there is
-    return winner
+    return winner[0]
 
 
 def _voxels_of_blocks(slab, factors, blocks):
@@ -111,7 +125,7 @@ def _voxels_of_blocks(slab, factors, blocks):
     whole = np.pad(slab, rest, constant_values=UNLABELLED)
     first = np.ravel_multi_index([i * f for i, f in zip(blocks, factors, strict=True)], whole.shape)
     steps = np.ravel_multi_index(np.indices(factors).reshape(3, -1), whole.shape)
-    return whole.reshape(-1)[steps[:, None] + first]
+    return np.stack([whole.reshape(-1)[first + step] for step in steps])
 
 
 def _majority(voxels, class_counts):

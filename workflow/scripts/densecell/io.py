@@ -478,10 +478,17 @@ def write_table(path, table, record=None):
     """Write a table as CSV with its sidecar; floats keep all digits.
 
     table: a DataFrame, or an iterable of some with equal columns, which are written one below the other as they come.
+    Raises ValueError, and writes nothing, for a part whose columns are not those of the first.
     """
-    parts = [table] if isinstance(table, pd.DataFrame) else table
+    parts, columns = [table] if isinstance(table, pd.DataFrame) else table, None
     with files.writing(path, record) as partial, open(partial, "w", encoding="utf-8", newline="") as handle:
         for i, part in enumerate(parts):
+            columns = list(part.columns) if columns is None else columns
+            if list(part.columns) != columns:
+                raise ValueError(
+                    f"{path}: expected the columns of the first table, {columns}, in table {i + 1} too, found "
+                    f"{list(part.columns)}; make both tables with the same version"
+                )
             part.to_csv(handle, index=False, header=i == 0, lineterminator="\n", na_rep="nan")
 
 

@@ -13,13 +13,16 @@ from densecell.shifts import overlap
 
 N_TILES = 16
 MAX_TILE_RESIDUAL_PX = 3.0  # a tile farther than this from the median of the tiles is never an inlier
+FLAT_VARIANCE = 2e-5  # of the mean square: less is rounding (1e-5 in rows of 4000 pixels, 1e-6 in rows of 256)
+FLAT_VALUE = 1e-6  # of the largest value of a slice: less is rounding of the band-pass (1e-7)
 REFINED_PX = 0.75  # how far around the best whole pixel the finer grid is searched
 
 
 def band_pass(slice_2d, low_px=1.5, high_px=12.0):
     """Gaussian(low_px) - Gaussian(high_px) of a slice (Y, X), float32; the slice is mirrored at its borders.
 
-    It takes away pixel noise, shading and brightness steps. A constant slice gives exactly 0.
+    It takes away pixel noise, shading and brightness steps. A constant slice gives exactly 0; a flat area of a slice that
+    is not constant gives what rounding leaves, some 1e-7 of the largest value, which `overlap_correlation` takes as flat.
 
     Mirrored at the borders, a slice is a sum of cosines, and each filter multiplies every cosine by a number. So one
     cosine transform and back equals both of scipy's gaussian_filter (4 sd wide) up to rounding, in an eighth of the time.
@@ -81,7 +84,10 @@ def correlation_peak(reference_spectrum, moving_spectrum, shape, upsample_factor
 
 
 def overlap_correlation(reference, moving, dy, dx):
-    """Normalized correlation over the overlap of two slices, `moving` moved back by whole pixels; or NaN."""
+    """Normalized correlation, -1 to 1, over the overlap of two slices, `moving` moved back by whole pixels.
+
+    NaN where nothing overlaps or the overlap is flat in one of them: nothing but rounding is left of its variance.
+    """
     (to_y, from_y), (to_x, from_x) = (overlap(-round(s), n) for s, n in zip((dy, dx), reference.shape, strict=True))
     a, b = reference[to_y, to_x], moving[from_y, from_x]
     if a.size == 0:
@@ -91,8 +97,14 @@ def overlap_correlation(reference, moving, dy, dx):
         return float(np.einsum("yx,yx->y", a, b).sum(dtype=np.float64)) / a.size
 
     mean_a, mean_b = (float(np.einsum("yx->y", v).sum(dtype=np.float64)) / v.size for v in (a, b))
-    variances = (mean_product(a, a) - mean_a**2) * (mean_product(b, b) - mean_b**2)
-    return (mean_product(a, b) - mean_a * mean_b) / variances**0.5 if variances > 0 else np.nan
+    variances = 1.0
+    for part, mean, whole in ((a, mean_a, reference), (b, mean_b, moving)):
+        square = mean_product(part, part)
+        rounding = max(FLAT_VARIANCE * square, (FLAT_VALUE * float(max(whole.max(), -whole.min()))) ** 2)
+        if not square - mean**2 > rounding:
+            return np.nan
+        variances *= square - mean**2
+    return float(np.clip((mean_product(a, b) - mean_a * mean_b) / variances**0.5, -1, 1))
 
 
 def estimate_pair_shift(reference, moving, upsample_factor=20):

@@ -156,7 +156,8 @@ def train(
     snapshots: None, or an object with every_steps that is called with (network, step) before the first step and every
     so many steps. restart: None, or an object with load(network, optimizer) -> Run or None,
     save(network, optimizer, run), called every save_every_minutes, at each evaluation and when its asked_to_stop is
-    true. say: prints progress lines. Raises ValueError when a loss is not a number, before the state is evaluated or saved.
+    true. say: prints progress lines. Raises ValueError when a loss or a weight is not a number, before the state is
+    evaluated, filmed or saved.
     """
     per_epoch, tile = sampler.count(), tuple(tile or sampler.window)
     steps_per_epoch = math.ceil(per_epoch / settings["batch_size"])
@@ -169,9 +170,10 @@ def train(
     resuming = f"; resuming at step {run.step}" if run.step else ""
     say(f"{n_steps} steps, {per_epoch} windows per epoch, {computation}{resuming}")
     given = f", as evaluate_every_steps says (evaluation_share: {settings['evaluation_share']:.1%})"
-    say(
-        f"an evaluation every {every} steps costs {share:.1%} of them{given if settings['evaluate_every_steps'] else ''}"
-    )
+    costs = f"every {every} steps costs {share:.1%} of them"
+    if every >= n_steps:
+        costs = f"once, at the end, costs {share * every / n_steps:.1%} of the {n_steps} steps"
+    say(f"an evaluation {costs}{given if settings['evaluate_every_steps'] else ''}")
     if snapshots and run.step == 0:
         snapshots(network, 0)
     started, first_step, last_line, last_save = time.monotonic(), run.step, time.monotonic(), time.monotonic()
@@ -195,7 +197,7 @@ def train(
         save = restart and (score or restart.asked_to_stop or now - last_save > 60 * settings["save_every_minutes"])
         if line or film or score or save or len(pending) == LOOK_EVERY:
             with spent("steps"):
-                look(pending, run)
+                look(pending, run, network if film or score or save else None)
         if line:
             speed = (run.step - first_step) / (now - started)
             loss, left = run.loss_sum / max(1, run.loss_count), duration((n_steps - run.step) / speed)
@@ -236,18 +238,26 @@ def optimize(network, optimizer, batch, settings, computation, rate):
     return loss.detach()
 
 
-def look(pending, run):
+def look(pending, run, network=None):
     """Add the losses of the steps since the last look, a list of (step, tensor), to the run, and empty the list.
 
-    The one place where the host waits for the device. Raises ValueError when a loss is not a number.
+    The one place where the host waits for the device. Raises ValueError when a loss is not a number, or, with the
+    network, when one of its weights isn't: each loss was computed before the update of its step.
     """
-    losses = torch.stack([loss for _, loss in pending]).tolist() if pending else []
-    for (step, _), loss in zip(pending, losses):
-        if not math.isfinite(loss):
+    values = [loss for _, loss in pending]
+    if network is not None:
+        weights = [v.detach() for v in network.state_dict().values() if v.is_floating_point()]
+        values.append(torch.nn.utils.get_total_norm(weights, math.inf).to(torch.float32))
+    values = torch.stack(values).tolist() if values else []
+    found = [(f"the loss is {loss} at step {step}", loss) for (step, _), loss in zip(pending, values)]
+    found += [(f"a weight is {value} after {run.step} steps", value) for value in values[len(pending) :]]
+    for text, value in found:
+        if not math.isfinite(value):
             raise ValueError(
-                f"training diverged: the loss is {loss} at step {step}. "
+                f"training diverged: {text}. "
                 "Lower experiments.training.learning_rate, set gradient_clip, or use the robust preset."
             )
+    for loss in values[: len(pending)]:
         run.loss_sum += loss
         run.loss_count += 1
     pending.clear()

@@ -32,10 +32,10 @@ def dilate_mask(mask, margin_nm, voxel_size_nm):
     mask = np.asarray(mask, dtype=bool)
     if mask.ndim != 3:
         raise ValueError(f"expected a (Z, Y, X) mask, found shape {mask.shape}")
-    return np.stack([shells == 0 for shells in margin_shells(mask, [margin_nm], voxel_size_nm)])
+    return np.stack([shells == 0 for shells in margin_shells(mask, [margin_nm], voxel_size_nm, depth=len(mask))])
 
 
-def margin_shells(planes, margins_nm, voxel_size_nm, threads=1):
+def margin_shells(planes, margins_nm, voxel_size_nm, threads=1, depth=None):
     """The narrowest margin around a mask that reaches each voxel, plane by plane.
 
     planes: iterable of (Y, X) bool, the mask from its first plane to its last. margins_nm: increasing distances >= 0
@@ -43,7 +43,9 @@ def margin_shells(planes, margins_nm, voxel_size_nm, threads=1):
     first that reaches the voxel, len(margins_nm) where none does.
 
     Distances are taken inside each plane; a plane dz away reaches sqrt(margin^2 - dz^2) in (y, x), which is the
-    three-dimensional distance. Held are the planes within the widest margin in z, whatever the depth of the mask.
+    three-dimensional distance. Held are the shells of the planes within the widest margin in z, before and behind, and
+    for each plane in work (`threads` and one more) as many boxes around its mask. depth: number of planes, no more of
+    which are held then; None where it isn't known, when a margin wider than the mask is deep is held in full.
     """
     margins_nm = [float(margin) for margin in margins_nm]
     if len(voxel_size_nm) != 3 or not min(voxel_size_nm) > 0:
@@ -51,13 +53,14 @@ def margin_shells(planes, margins_nm, voxel_size_nm, threads=1):
     if not margins_nm or not margins_nm[0] >= 0 or not (np.diff(margins_nm) > 0).all():
         raise ValueError(f"margin_nm: expected increasing distances >= 0 nm, found {margins_nm}")
     margins_nm = [margin * (1 + 1e-9) for margin in margins_nm]  # a voxel exactly at the margin is inside
-    distances_nm = np.arange(int(margins_nm[-1] // voxel_size_nm[0]) + 1) * voxel_size_nm[0]
-    reach, n_planes = len(distances_nm) - 1, 0
+    last = np.inf if depth is None else depth - 1
+    reach, n_planes = int(min(margins_nm[-1] // voxel_size_nm[0], max(last, 0))), 0
+    distances_nm = np.arange(reach + 1) * voxel_size_nm[0]
     window = deque()  # shells of plane n_planes - reach and the following ones
     reached = in_order(lambda plane: _reached(plane, margins_nm, distances_nm, voxel_size_nm[1:]), planes, threads)
     for plane, box, steps in reached:
         first = max(n_planes - reach, 0)
-        while first + len(window) <= n_planes + reach:
+        while first + len(window) <= min(n_planes + reach, last):
             window.append(np.full(plane.shape, len(margins_nm), np.uint8))
         for i, shells in enumerate(window):
             part = shells[box]
@@ -138,17 +141,18 @@ def volume_fractions(labels, groups, cell_mask=None, valid=None):
     return counts, fractions_of_counts(counts, groups)
 
 
-def shells_of_reference(planes, groups, voxel_size_nm, margins_nm=MARGINS_NM, threads=1):
+def shells_of_reference(planes, groups, voxel_size_nm, margins_nm=MARGINS_NM, threads=1, depth=None):
     """Margin around the reference cell that reaches each voxel, streamed over the planes of a reference.
 
     planes: iterable of (Y, X) uint8 class maps, 255 = unlabelled. margins_nm: increasing. The reference cell is every
     labelled voxel that is not background. Yields (Y, X) uint8 for each plane, see `margin_shells`; unlabelled voxels are in
-    no margin. A few planes are held: as many as the widest margin spans.
+    no margin. A few planes are held: as many as the widest margin spans, and no more than `depth`, the number of planes,
+    where that is given.
     """
     is_cell = np.append(np.asarray(groups) != BACKGROUND, np.zeros(256 - len(groups), dtype=bool))
     ahead, now = tee(planes)  # the margins of a plane are known once the planes within reach were read
-    shells = margin_shells((is_cell[plane] for plane in ahead), margins_nm, voxel_size_nm, threads)
-    for plane, plane_shells in zip(now, shells):
+    shells = margin_shells((is_cell[plane] for plane in ahead), margins_nm, voxel_size_nm, threads, depth)
+    for plane, plane_shells in zip(now, shells, strict=True):
         plane_shells[plane == UNLABELLED] = len(margins_nm)
         yield plane_shells
 
@@ -156,12 +160,14 @@ def shells_of_reference(planes, groups, voxel_size_nm, margins_nm=MARGINS_NM, th
 def counts_in_shells(shells, predicted, n_margins, n_classes):
     """Predicted voxels of each class within each margin: (n_margins, n_classes) int64.
 
-    shells: uint8 of any shape, see `margin_shells`. predicted: class map of that shape. Counts of slabs add up.
+    shells: uint8 of any shape, see `margin_shells`. predicted: class map of that shape, 255 = unlabelled (another
+    annotator as the prediction), left out. Counts of slabs add up.
     Raises ValueError for a predicted label within a margin that no class has.
     """
     table = joint_counts(shells, n_margins + 1, read_labels(predicted, n_classes), n_classes + 1)[:n_margins]
     if table[:, n_classes].any():
-        refuse_values(predicted[shells < n_margins], n_classes, "labels")
+        within = predicted[shells < n_margins]
+        refuse_values(within[within != UNLABELLED], n_classes, "predicted")
     return np.cumsum(table[:, :n_classes], axis=0)  # a wider margin holds the narrower ones
 
 
@@ -178,7 +184,7 @@ def counts_near_reference(reference, predicted, groups, voxel_size_nm, margins_n
         )
     count_labels(reference, len(groups), valid, "reference")  # refuses unknown labels
     planes = reference if valid is None else np.where(valid, reference, UNLABELLED)
-    shells = np.stack(list(shells_of_reference(planes, groups, voxel_size_nm, increasing)))
+    shells = np.stack(list(shells_of_reference(planes, groups, voxel_size_nm, increasing, depth=len(planes))))
     counts = counts_in_shells(shells, np.asarray(predicted), len(increasing), len(groups))
     return {margin_nm: counts[increasing.index(margin_nm)] for margin_nm in margins_nm}
 

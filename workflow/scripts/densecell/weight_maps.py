@@ -129,7 +129,8 @@ def _group_slice(labels_slice, groups, valid):
     if valid is not None:
         if np.shape(valid) != labels_slice.shape:
             raise ValueError(f"valid: expected the shape of the labels {labels_slice.shape}, found {np.shape(valid)}")
-        group_slice[~np.asarray(valid, dtype=bool)] = -1
+        valid = np.asarray(valid, dtype=bool)
+        group_slice[~valid] = -1
     unread = labels_slice[group_slice < 0] if valid is None else labels_slice[(group_slice < 0) & valid]
     if (unread != UNLABELLED).any():
         found = np.unique(unread[unread != UNLABELLED]).tolist()
