@@ -178,13 +178,13 @@ def test_means_of_16_bits_are_computed_in_32():
     assert binning._block_means(np.ones((1, 4, 4), np.uint16), (1, 2, 2), sums, means).dtype == np.float32
 
 
-@pytest.mark.parametrize("n", [2, 3, 6, 8, 60, 128, 254, 255])
+@pytest.mark.parametrize("n", [2, 3, 8, 60, 255])
 def test_every_mean_of_bytes_and_those_of_two_bytes_at_the_ends_are_exact(n):
     """All sums of n bytes, and the sums of n values of 16 bits within 3 n of the least and the greatest."""
     ends = np.concatenate([np.arange(3 * n), 65535 * n - np.arange(3 * n)])
-    for dtype, sums in ((np.uint8, np.arange(255 * n + 1)), (np.uint16, ends)):
+    for dtype, sums in ((np.uint8, np.arange(255 * n + 1, dtype=np.int32)), (np.uint16, ends)):
         blocks = sums[:, None] // n + (np.arange(n) < (sums % n)[:, None])
-        found = bin_image(blocks.astype(dtype).reshape(len(sums), 1, n), (1, 1, n)).ravel()
+        found = bin_image(blocks.astype(dtype)[None], (1, 1, n)).ravel()
         quotient, rest = np.divmod(sums, n)
         up = (2 * rest > n) | ((2 * rest == n) & (quotient % 2 == 1))
         np.testing.assert_array_equal(found, quotient + up)

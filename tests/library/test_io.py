@@ -312,7 +312,9 @@ def test_a_table_round_trips_to_the_last_digit(tmp_path):
 
 def test_a_table_whose_columns_differ_from_the_first_ones_is_refused(tmp_path):
     first, other = pd.DataFrame({"a": [1], "b": [2]}), pd.DataFrame({"b": [2], "a": [1]})
-    with pytest.raises(ValueError, match=r"x\.csv: expected the columns .*\['a', 'b'\], in table 3 too, found \['b', 'a'\]"):
+    with pytest.raises(
+        ValueError, match=r"x\.csv: expected the columns .*\['a', 'b'\], in table 3 too, found \['b', 'a'\]"
+    ):
         io.write_table(tmp_path / "x.csv", iter([first, first, other]), {})
     assert list(tmp_path.iterdir()) == []
 
