@@ -63,8 +63,8 @@ CONFIG_CHANGES = [
     ("regions[0].y", [0, 54], "normalize_region/train extract_labels/train_* " + WEIGHTS),
     ("regions[2].z", [0, 4], of_region("test")),
     ("regions[2].mask", "none", "compute_confusion_matrix/test_* " + SCORES),
-    ("prediction.stitch", "halo", of_prediction("hybrid") + of_prediction("unet")),
-    ("prediction.memory_gb", 4, NOTHING),  # only read with stitch: halo
+    ("prediction.stitch", "depth", of_prediction("hybrid") + of_prediction("unet")),
+    ("prediction.memory_gb", 4, of_prediction("hybrid") + of_prediction("unet")),
     ("prediction.flips", ["x"], of_prediction("hybrid") + of_prediction("unet")),
     ("prediction.slabs", 3, NOTHING),  # gives the same volume
     ("prediction.full_volumes[0].mask", "subject2_truth", WHOLE),
