@@ -18,7 +18,7 @@ from densecell.metrics import metrics_table
 
 def read_confusion(path, roles):
     """A confusion table with the column `role` (train, eval, test, compare) of its region after the other keys."""
-    table = io.read_table(path)
+    table = io.read_table(path, numbers=("z", "value"))
     unknown = sorted(set(table["region"]) - set(roles))
     if unknown:
         raise ValueError(f"{path}: expected the regions {', '.join(roles)}, found also {', '.join(unknown)}")
