@@ -36,7 +36,6 @@ from densecell.networks import build_network
 from densecell.outputs import ArraySink, labels_of
 
 try:
-    from monai.data.utils import dense_patch_slices
     from monai.inferers import sliding_window_inference
     from monai.inferers.utils import _get_scan_interval
 except ImportError:
@@ -149,7 +148,8 @@ def monai_computed(shape, settings):
     """Input voxels over all of MONAI's windows for a volume."""
     roi = [min(r, n) for r, n in zip(settings["roi_size"], shape)]
     interval = _get_scan_interval(shape, roi, 3, [settings["overlap"]] * 3)
-    return len(dense_patch_slices(shape, roi, interval)) * math.prod(roi)
+    windows = (1 + max(0, -(-(n - r) // i)) for n, r, i in zip(shape, roi, interval))
+    return math.prod(windows) * math.prod(roi)
 
 
 # ------------------------------------------------------------------------------------------------------------ search

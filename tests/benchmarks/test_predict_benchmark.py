@@ -11,9 +11,9 @@ import torch
 
 ROWS = [
     ("densecell, halo", 10.0, 99.0, {}),
-    ("MONAI, a", 50.0, 95.0, {"sw_batch_size": 1}),
-    ("MONAI, b", 20.0, 98.95, {"sw_batch_size": 2}),
-    ("MONAI, c", 30.0, 98.91, {"sw_batch_size": 3}),
+    ("MONAI, a", 0.1, 95.0, {"sw_batch_size": 1}),
+    ("MONAI, b", 0.5, 98.95, {"sw_batch_size": 2}),
+    ("MONAI, c", 0.3, 98.91, {"sw_batch_size": 3}),
 ]
 
 
