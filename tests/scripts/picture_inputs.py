@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 
-from densecell import files, io
+from densecell import files, io, raw_formats
 from densecell.metrics import confusion_counts, confusion_table, metrics_table
 
 RECORDS = [
@@ -114,7 +114,7 @@ def check_picture(main, arguments, path):
         main([*arguments, "--dpi", "60", "--output", str(path)])
         contents.append(path.read_bytes())
     assert contents[0] == contents[1], "drawing twice gave different bytes"
-    picture = io.read_png(path)
+    picture = raw_formats.read_png(path)
     assert 150 < picture.shape[0] < 3000 and 150 < picture.shape[1] < 3000
     assert picture[..., :3].std() > 5
     assert files.read_sidecar(path)["content"] == files.hash_file(path)

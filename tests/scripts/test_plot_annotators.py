@@ -5,7 +5,7 @@ import pytest
 
 import compare_annotators
 import plot_annotators
-from densecell import files, io
+from densecell import files, raw_formats
 from densecell.metrics import confusion_counts, confusion_table, metrics_table
 
 PEOPLE = {"reference": 0.0, "annotator_1": 0.1, "annotator_2": 0.12}
@@ -50,7 +50,7 @@ def inputs(tmp_path, people=tuple(PEOPLE)):
 @pytest.mark.parametrize("people", [tuple(PEOPLE), ("annotator_1", "annotator_2"), ("reference", "annotator_1")])
 def test_draws_both_pictures(tmp_path, people):
     made_up.check_picture(plot_annotators.main, inputs(tmp_path, people), tmp_path / "x.png")
-    picture = io.read_png(tmp_path / "confusion.png")
+    picture = raw_formats.read_png(tmp_path / "confusion.png")
     assert min(picture.shape[:2]) > 150 and picture[..., :3].std() > 5
 
 

@@ -8,7 +8,7 @@ pytest.importorskip("pyvista")
 
 import render_surfaces
 import rendering_output
-from densecell import files, io, surfaces
+from densecell import files, raw_formats, surfaces
 
 SUBJECTS = ["organelles", "granule", "dense_core"]
 
@@ -29,7 +29,7 @@ def render(tmp_path, offscreen):
         outputs = [str(tmp_path / folder / f"{subject}.png") for subject in SUBJECTS]
         arguments = [*source, "--title", title, "--subjects", json.dumps(SUBJECTS), "--outputs", *outputs]
         render_surfaces.main([*arguments, "--classes", made_up.CLASSES, "--colors", made_up.COLORS])
-        return {s: io.read_png(path) for s, path in zip(SUBJECTS, outputs)}
+        return {s: raw_formats.read_png(path) for s, path in zip(SUBJECTS, outputs)}
 
     return run
 

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from command_line import Arguments, json_argument, run
-from densecell import boundaries, files, foreground, io
+from densecell import boundaries, files, foreground, io, raw_formats
 from densecell.classes import BACKGROUND, UNLABELLED, Classes
 from progress import Progress
 
@@ -46,7 +46,7 @@ def open_maps(record, paths, chosen, classes):
     """
     if record["kind"] == "ensemble":
         return _maps_of_ensemble(record, paths, chosen, classes)
-    source = io.open_source(paths, record["axes"])
+    source = raw_formats.open_source(paths, record["axes"])
     if len(source.shape) != 3:
         raise ValueError(f"{paths[0]}: expected one value per voxel, found a color image of shape {source.shape}")
     if record["kind"] == "labels":

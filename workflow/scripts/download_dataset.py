@@ -16,7 +16,7 @@ import pooch
 import yaml
 
 from command_line import Arguments, run
-from densecell import archives, datasets, downloads, files, io
+from densecell import archives, datasets, downloads, files, raw_formats
 from progress import SECONDS_BETWEEN_LINES, Progress
 
 RECORDS = Path(__file__).resolve().parents[1] / "datasets.yaml"
@@ -46,9 +46,9 @@ def say(text):
 
 def shape_of(path):
     """(Z, Y, X) of a stack from its header, or None for a format without a reader."""
-    if Path(path).suffix.lower() not in {*io.READERS, *io.SLICE_READERS}:
+    if Path(path).suffix.lower() not in {*raw_formats.READERS, *raw_formats.SLICE_READERS}:
         return None
-    return io.open_source([path], "zyx").shape[:3]
+    return raw_formats.open_source([path], "zyx").shape[:3]
 
 
 def missing_files(record, folder):

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from command_line import Arguments, json_argument, run
-from densecell import io
+from densecell import io, raw_formats
 from densecell.classes import UNLABELLED, Classes
 from progress import Progress
 
@@ -157,7 +157,7 @@ def main(argv=None):
 
     classes, image = Classes.from_records(args.classes), io.open_volume(args.image)
     name = Path(args.output).name.removeprefix("labels_").removesuffix(".ome.zarr")
-    source = io.open_source(args.paths, args.axes)
+    source = raw_formats.open_source(args.paths, args.axes)
     shape, is_color = source.shape[:3], len(source.shape) == 4 and source.shape[3] > 2
     if args.frame == "raw":
         check_place(name, shape, args.origin_voxels, image.shape)

@@ -7,7 +7,7 @@ voxels are all equal, slices of different shapes, and a shape other than the dec
 import numpy as np
 
 from command_line import Arguments, json_argument, run
-from densecell import io
+from densecell import io, raw_formats
 from progress import Progress
 
 STORED_TYPES = {"bool": np.uint8, "float64": np.float32, "float16": np.float32}
@@ -61,7 +61,7 @@ def main(argv=None):
     arguments.output("output", "the volume (OME-Zarr)")
     args = arguments.parse(argv)
 
-    source = io.open_source(args.paths, args.axes)
+    source = raw_formats.open_source(args.paths, args.axes)
     dtype = stored_type(source, args.paths)
     print(describe(source, args.voxel_size_nm, dtype, args.paths), flush=True)
     if args.shape and tuple(args.shape) != source.shape:

@@ -8,7 +8,7 @@ shape other than the volume's, NaN or infinite values, negative weights.
 import numpy as np
 
 from command_line import Arguments, json_argument, run
-from densecell import io
+from densecell import io, raw_formats
 from densecell.classes import UNLABELLED
 from progress import Progress
 
@@ -36,7 +36,7 @@ def main(argv=None):
     arguments.output("output", "weights (OME-Zarr)")
     args = arguments.parse(argv)
 
-    source, volume = io.open_source([args.weights], args.axes), io.open_volume(args.volume)
+    source, volume = raw_formats.open_source([args.weights], args.axes), io.open_volume(args.volume)
     labels, image = io.open_volume(args.labels), io.open_volume(args.image)
     if source.shape != volume.shape:
         raise ValueError(

@@ -11,7 +11,7 @@ from matplotlib import patheffects
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
-from densecell import files, io, paper, rendering
+from densecell import files, io, paper, raw_formats, rendering
 from densecell.classes import BACKGROUND, UNLABELLED, Classes
 from figure_output import classes_per_slice
 
@@ -198,7 +198,7 @@ class Slices:
         self.parents[path] = files.content_id(path)
         about = files.read_sidecar(path)["picture"]
         left, top, width, height = about["scene_box_px"]
-        scene = io.read_png(path)[top : top + height, left : left + width]
+        scene = raw_formats.read_png(path)[top : top + height, left : left + width]
 
         def draw(axes):
             axes.imshow(scene)

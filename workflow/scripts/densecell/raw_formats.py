@@ -1,0 +1,229 @@
+"""Raw stacks from microscopes and other programs: TIFF, PNG, OME-Zarr, read slice by slice.
+
+tifffile and imagecodecs read every TIFF and PNG the field writes; zarr is the reference implementation of its format.
+"""
+
+import contextlib
+import struct
+from pathlib import Path
+
+import imagecodecs
+import numpy as np
+import tifffile
+import zarr
+
+
+class Source:
+    """A raw stack that is read slice by slice.
+
+    shape: (Z, Y, X), or (Z, Y, X, samples) for color images; dtype: of the stored values.
+    """
+
+    def __init__(self, shape, dtype, read_slice):
+        self.shape, self.dtype, self.read_slice = tuple(shape), np.dtype(dtype), read_slice
+
+
+def by_slabs(read_range, n_slices, depth, slice_bytes):
+    """A `read_slice(z)` that holds the slab read last, since a chunk on disk is `depth` slices deep.
+
+    read_range(start, stop): the slices of a range. At most 1 GiB is held (one slice at the least).
+    """
+    depth = max(1, min(depth, 2**30 // max(slice_bytes, 1)))
+    held = {}
+
+    def read_slice(z):
+        start = z - z % depth
+        if start not in held:
+            held.clear()
+            held[start] = read_range(start, min(start + depth, n_slices))
+        return held[start][z - start]
+
+    return read_slice
+
+
+def read_png(path):
+    """One PNG as (Y, X) or (Y, X, samples)."""
+    return imagecodecs.png_decode(Path(path).read_bytes())
+
+
+def read_tiff_slice(path):
+    """A TIFF that holds one image, as (Y, X) or (Y, X, samples)."""
+    with tifffile.TiffFile(path) as tiff:
+        series = _only_series(tiff, path)
+        n_images = int(np.prod(series.shape) // np.prod(series.keyframe.shape))
+        if n_images != 1:
+            raise ValueError(
+                f"{path}: expected one slice per file, as several files are given, found {n_images} images in it."
+            )
+        return series.asarray().reshape(series.keyframe.shape)
+
+
+def _only_series(tiff, path):
+    """The image series of an open TIFF; ValueError for several or for missing bytes (tifffile reads those as zeros)."""
+    if len(tiff.series) != 1:
+        shapes = ", ".join(str(s.shape) for s in tiff.series)
+        raise ValueError(
+            f"{path}: expected images of one shape, found {len(tiff.series)} series of shapes {shapes}. Split the file."
+        )
+    series = tiff.series[0]
+    if series.dataoffset is not None:
+        ends = [(tiff.filehandle, series.dataoffset + series.nbytes)]
+    else:
+        if any(page is None for page in series.pages):
+            raise ValueError(
+                f"{path}: truncated, or a file that it refers to is missing. Copy it again with all its parts."
+            )
+        ends = [(p.parent.filehandle, max(map(sum, zip(p.dataoffsets, p.databytecounts)))) for p in series.pages]
+    broken = any(end > handle.size for handle, end in ends) or _next_page_offset(tiff) != 0
+    if broken:
+        raise ValueError(f"{path}: truncated: it names bytes beyond its end. Copy the file again.")
+    return series
+
+
+def _next_page_offset(tiff):
+    """Where the last page that was found says the next one starts; 0 in a whole file."""
+    handle, layout = tiff.filehandle, tiff.tiff
+    page = next(p for p in reversed(tiff.pages) if getattr(p, "offset", 0))
+    handle.seek(page.offset)
+    (n_tags,) = struct.unpack(layout.tagnoformat, handle.read(layout.tagnosize))
+    handle.seek(n_tags * layout.tagsize, 1)
+    return struct.unpack(layout.offsetformat, handle.read(layout.offsetsize))[0]
+
+
+def open_tiff_stack(path, axes):
+    """A multipage, ImageJ or OME-TIFF as a Source; `axes` says how its dimensions are ordered, e.g. zyx.
+
+    Dimensions of one channel or time point are dropped; a trailing sample dimension makes it a color image.
+    """
+    series = _only_series(tifffile.TiffFile(path), path)
+    color = series.axes.endswith("S")
+    is_kept = [n > 1 or axis in "YXZQI" for n, axis in zip(series.shape, series.axes)]
+    sides = [n for n, kept in zip(series.shape[: -1 if color else None], is_kept) if kept]
+    rest = axes.replace("z", "")
+    if len(sides) == 2:
+        axes = rest
+    elif len(sides) != 3:
+        raise ValueError(
+            f"{path}: axes {axes!r} name 3 dimensions, the file has {len(sides)}: {series.shape} (TIFF axes {series.axes}). "
+            "Give one channel and time point."
+        )
+    spatial = [sides[axes.index(a)] if a in axes else 1 for a in "zyx"]
+    if "z" in axes[1:]:
+        data = series.asarray(out="memmap")  # a slice cuts through every page: decode the file once
+    else:
+        data = zarr.open(series.aszarr(), mode="r")
+        data = data["0"] if isinstance(data, zarr.Group) else data
+
+    def read_slice(z):
+        letters = iter(axes)
+        index = [
+            (z if next(letters) == "z" else slice(None)) if kept else 0 for kept in is_kept[: len(is_kept) - color]
+        ]
+        image = np.asarray(data[tuple(index)])
+        return image if rest == "yx" else np.swapaxes(image, 0, 1)
+
+    return Source((*spatial, series.shape[-1]) if color else spatial, data.dtype, read_slice)
+
+
+def open_zarr_stack(path, axes):
+    """The full-resolution array of an OME-Zarr (0.4 or 0.5), or a bare Zarr array, as a Source."""
+    node = zarr.open(path, mode="r")
+    if isinstance(node, zarr.Group):
+        attributes = dict(node.attrs)
+        scales = attributes.get("ome", attributes).get("multiscales")
+        node = node[scales[0]["datasets"][0]["path"] if scales else "0"]
+    lead = node.ndim - len(axes)
+    if lead < 0 or any(n != 1 for n in node.shape[:lead]):
+        raise ValueError(
+            f"{path}: axes {axes!r} name {len(axes)} dimensions, the array has shape {node.shape}. Give one channel and time point."
+        )
+    order = [axes.index(a) for a in "zyx"]
+    shape = [node.shape[lead + i] for i in order]
+
+    def read_range(start, stop):
+        index = [slice(None)] * 3
+        index[order[0]] = slice(start, stop)
+        return np.transpose(node[(0,) * lead + tuple(index)], order)
+
+    slice_bytes = shape[1] * shape[2] * node.dtype.itemsize
+    return Source(shape, node.dtype, by_slabs(read_range, shape[0], node.chunks[lead + order[0]], slice_bytes))
+
+
+SLICE_READERS = {".png": read_png, ".tif": read_tiff_slice, ".tiff": read_tiff_slice}
+READERS = {".tif": open_tiff_stack, ".tiff": open_tiff_stack, ".zarr": open_zarr_stack}
+
+
+def open_slices(paths, axes):
+    """Files of one z-slice each, in the given order, as a Source. All must have the first one's shape and type."""
+    first = _read_one(paths[0])
+    is_transposed = axes.replace("z", "") == "xy"
+
+    def read_slice(z):
+        image = _read_one(paths[z])
+        if image.shape != first.shape or image.dtype != first.dtype:
+            raise ValueError(
+                f"{paths[z]}: slice {z} is {image.shape} {image.dtype}, the first one ({paths[0]}) {first.shape} {first.dtype}. All slices of a volume must agree."
+            )
+        return np.swapaxes(image, 0, 1) if is_transposed else image
+
+    plane = first.shape[1::-1] if is_transposed else first.shape[:2]
+    return Source((len(paths), *plane, *first.shape[2:]), first.dtype, read_slice)
+
+
+def _read_one(path):
+    suffix = Path(path).suffix.lower()
+    if suffix not in SLICE_READERS:
+        raise ValueError(f"{path}: no reader for {suffix!r}; known: {', '.join(sorted(SLICE_READERS))}.")
+    with readable(path):
+        return SLICE_READERS[suffix](path)
+
+
+@contextlib.contextmanager
+def readable(path):
+    """Turn whatever a reader raises on a missing, truncated or foreign file into one error that names the file."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise ValueError(
+            f"{path}: no such file. Check the path in the configuration (volumes or labels: path)."
+        ) from error
+    except (OSError, RuntimeError, IndexError, KeyError, TypeError, EOFError, struct.error) as error:
+        raise ValueError(
+            f"{path}: unreadable or truncated ({type(error).__name__}: {error}). Copy the file again or check its format."
+        ) from error
+    except ValueError as error:
+        if str(path) in str(error):
+            raise
+        raise ValueError(
+            f"{path}: unreadable or truncated ({error}). Copy the file again or check its format."
+        ) from error
+
+
+def open_source(paths, axes):
+    """Open a raw stack: one multipage file, one OME-Zarr, or a list of slices.
+
+    axes: the order of the dimensions, a permutation of zyx; in slices and other images of two dimensions the z is
+    skipped. Raises ValueError naming the file.
+    """
+    paths = [Path(p) for p in paths]
+    if not paths:
+        raise ValueError("no input files.")
+    if sorted(axes) != ["x", "y", "z"]:
+        raise ValueError(f"axes: expected a permutation of zyx, found {axes!r}.")
+    if len(paths) > 1:
+        return open_slices(paths, axes)
+    suffix = paths[0].suffix.lower()
+    if suffix in READERS:
+        with readable(paths[0]):
+            if not paths[0].exists():
+                raise FileNotFoundError(paths[0])
+            source = READERS[suffix](paths[0], axes)
+        read = source.read_slice
+
+        def read_slice(z):
+            with readable(paths[0]):
+                return read(z)
+
+        source.read_slice = read_slice
+        return source
+    return open_slices(paths, axes)
