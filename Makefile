@@ -1,8 +1,8 @@
 # For contributors. Everything runs in the environment that ./test.sh makes (.venv); VENV= takes the tools on the PATH.
 VENV ?= .venv/bin/
 PYTHON := $(VENV)python
-SNAKEFILES := Snakefile workflow/rules
-BENCHMARKS := predict scaling train memory preprocess alignment precision
+SNAKEFILES := workflow/Snakefile workflow/rules
+BENCHMARKS := predict scaling train memory forward_memory preprocess alignment precision
 
 .PHONY: lint format test bench docs dag
 

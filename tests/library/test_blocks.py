@@ -42,3 +42,22 @@ def test_window_statistics_are_seen():
             )
         }
     assert [blocks.uses_window_statistics(network) for network in built.values()] == [False, True, False, True]
+
+
+@pytest.mark.parametrize(("kernel", "options"), [
+    ((1, 3, 3), {"padding": (0, 1, 1)}), ((1, 3, 3), {}), ((1, 3, 3), {"stride": (1, 2, 2)}),
+    ((1, 3, 3), {"stride": (2, 1, 1)}), ((1, 3, 3), {"dilation": (1, 2, 2)}), ((1, 1, 1), {}), ((3, 3, 3), {"padding": 1}),
+    ((1, 3, 3), {"padding": (1, 1, 1)}),
+])  # fmt: skip
+@pytest.mark.parametrize("shape", [(1, 4, 1, 9, 8), (2, 4, 3, 9, 8)])
+def test_convolutions_and_their_gradients_are_torchs(shape, kernel, options):
+    generator = torch.Generator().manual_seed(0)
+    torch.manual_seed(0)
+    layer = blocks.Conv3d(4, 5, kernel, **options)
+    found = []
+    for forward in (blocks.Conv3d.forward, torch.nn.Conv3d.forward):
+        x = torch.randn(shape, generator=generator.manual_seed(0)).requires_grad_()
+        y = forward(layer, x)
+        found.append((y, *torch.autograd.grad(y.square().sum(), [x, layer.weight, layer.bias])))
+    for ours, theirs in zip(*found):
+        torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-4)

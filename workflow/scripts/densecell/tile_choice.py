@@ -20,7 +20,7 @@ LARGEST_TILE_VOXELS = 2**24
 LARGEST_STATISTICS_VOXELS = 2**22
 GPU_FACTOR = 1.5  # room for the workspaces of cuDNN; not measured yet
 SLAB = 8  # slices of a shard, which buffers of results hold beside a tile's
-PROBE = 128  # pixels a side of the window whose memory tells the bytes per voxel
+PROBE = 512  # pixels a side of the window whose memory tells the bytes per voxel; at 128 the weights counted too much
 # Five slices at a time as in training, of which the inner three are kept: on two data sets 0.007 and 0.016 above the paper's tiles
 # with instance norm and within 0.002 of them without, at well below their cost (docs/benchmarks.md)
 DEFAULT_TILE, DEFAULT_HALO = ("window", "auto", "auto"), (1, "auto", "auto")
@@ -221,13 +221,19 @@ def plan_halo(members, shape, inner, settings, computation, budget, *, n_stores=
     return Plan(HaloTiling(inner, core, step), placements, core[0], facts, n_bytes)
 
 
+def resident_bytes(network, shape, computation):
+    """Memory that a process takes for forward passes over an input `shape` (Z, Y, X), estimated, in bytes."""
+    live = peak_bytes(network, shape, computation)
+    factor = RESIDENT_FACTOR if computation.device.type == "cpu" else GPU_FACTOR
+    return factor * live
+
+
 def bytes_per_voxel(member, computation):
     """Peak memory of a forward pass per input voxel, from a window of the member's depth and about PROBE pixels a side."""
     network, window = member.network, member.window
     sides = [input_length(network, window, axis, PROBE - network_margin(member, axis)) for axis in (1, 2)]
     shape = (window[0], *sides)
-    factor = RESIDENT_FACTOR if computation.device.type == "cpu" else GPU_FACTOR
-    return factor * peak_bytes(network, shape, computation) / math.prod(shape)
+    return resident_bytes(network, shape, computation) / math.prod(shape)
 
 
 def network_margin(member, axis):

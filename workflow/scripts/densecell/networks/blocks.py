@@ -13,14 +13,15 @@ SMALL_INPUT = 20480  # torch's limit on N * C * Z * Y for its slow 3D convolutio
 
 
 class Conv3d(nn.Conv3d):
-    """`nn.Conv3d` with three detours around torch 2.13 on the CPU; the sums are the same.
+    """`nn.Conv3d` with four detours around torch 2.13 on the CPU; the sums are the same.
 
     One slice and one input channel: channels-last bfloat16 convolutions returned uninitialized values; only the
     kernel's middle plane meets the single slice, so that plane is applied in 2D. Fewer slices than the kernel is deep:
     in channels-last memory the kernel's gradient was uninitialized, or written beyond its end; with the zeros around
     the slices put in first it is right. Thin
     float32 windows: torch looks at N * C * Z * Y and takes its slow 3D convolution, two to five times slower for a
-    step; with z as the last axis it takes the fast one.
+    step and with up to 9 copies of its input in memory; with z as the last axis it takes the fast one, and kernels that
+    don't mix slices are 2D convolutions (forward pass of the U-Net 1.5 to 3.7 times faster, of the hybrid 1.6 times).
     """
 
     def forward(self, x):
@@ -30,6 +31,10 @@ class Conv3d(nn.Conv3d):
             steps = {"stride": self.stride[1:], "padding": self.padding[1:], "dilation": self.dilation[1:]}
             return functional.conv2d(x[:, :, 0].contiguous(), plane, self.bias, **steps).unsqueeze(2)
         slow = x.device.type == "cpu" and n * c * z * y <= SMALL_INPUT and not torch.is_autocast_enabled("cpu")
+        if slow and self.kernel_size[0] == self.stride[0] == 1 and not self.padding[0]:
+            steps = {"stride": self.stride[1:], "padding": self.padding[1:], "dilation": self.dilation[1:]}
+            planes = functional.conv2d(x.transpose(1, 2).flatten(0, 1), self.weight[:, :, 0], self.bias, **steps)
+            return planes.unflatten(0, (n, z)).transpose(1, 2)  # (N * Z, C, Y, X) -> (N, C, Z, Y, X)
         if slow and self.kernel_size[0] > 1:
             stride, pad, dilation = ((*v[1:], v[0]) for v in (self.stride, self.padding, self.dilation))
             weight = self.weight.permute(0, 1, 3, 4, 2)
