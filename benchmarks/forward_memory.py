@@ -40,8 +40,8 @@ def resident_peak():
 def measure(name, options, window, precision, threads):
     """(live, estimate, growth) of one case in bytes; changes this process."""
     import torch
-    from command_line import few_arenas
 
+    from command_line import few_arenas
     from densecell import devices, tile_choice
     from densecell.networks import build_network
     from densecell.networks.memory import peak_bytes

@@ -145,8 +145,11 @@ def test_every_network_of_the_ready_configurations_is_planned_by_default():
     for name, shapes in windows.items():
         for window in shapes:
             options = {"base_width": 4} if name == "deeplab_drn" else {}
-            plan = prediction.make_plan([member(name, window, **options)], (20, 70, 70), {"stitch": "halo"}, CPU)
-            assert len(plan.tiling) >= 1, (name, window)
+            network = member(name, window, **options)
+            plan = prediction.make_plan([network], (20, 70, 70), {"stitch": "halo"}, CPU)
+            (placement,) = plan.placements
+            assert network.network.output_shape(placement.input_shape) == tuple(placement.output_shape), (name, window)
+            assert all(core <= out for core, out in zip(plan.tiling.core, placement.output_shape)), (name, window)
 
 
 def test_where_buffers_take_more_than_the_budget_tiles_are_still_large():
