@@ -1,95 +1,116 @@
-"""The conda environments hold the versions of requirements.txt, and all that the scripts of their rules import."""
+"""The conda environments: the tested versions, all that their rules' code imports, and nothing else."""
 
-import ast
 import re
-import sys
-from pathlib import Path
 
+import distributions
+import environments
 import pytest
+import rattler
 import yaml
 
-import code_hash
-
-REPO = Path(__file__).resolve().parents[2]
-SCRIPTS = REPO / "workflow" / "scripts"
-ENVIRONMENTS = sorted(p.stem for p in (REPO / "envs").glob("*.yaml"))
-CONDA_NAMES = {"torch": "pytorch"}  # PyPI -> conda-forge, where they differ
-DISTRIBUTIONS = {
-    "skimage": "scikit-image",
-    "yaml": "pyyaml",
-    "cv2": "opencv",
-    "imageio_ffmpeg": "imageio-ffmpeg",
-}  # imported name -> PyPI, where they differ
-
-
-def pins():
-    """Conda-forge name -> version of every line of requirements.txt."""
-    lines = [line.split("#")[0].strip() for line in (REPO / "requirements.txt").read_text().splitlines()]
-    pairs = [line.split("==") for line in lines if line]
-    assert all(len(pair) == 2 for pair in pairs), "every line of requirements.txt pins one version with =="
-    return {CONDA_NAMES.get(name, name): version for name, version in pairs}
+# in an environment of rules without being imported there
+IMPLICIT = {"rendering": {"vtk-base": "pyvista draws with it, and the pictures depend on its version"}}
+# a small project in which each way of importing occurs once
+PROJECT = {
+    "train.py": "import json\nimport shared\nfrom densecell import io\nimport densecell.networks\n",
+    "shared.py": "def now():\n    import numpy.linalg\n    return numpy\n",
+    "unused.py": "import vtk\n",
+    "densecell/__init__.py": "",
+    "densecell/io.py": "if True:\n    from skimage.measure import label\ntry:\n    import yaml\nexcept ImportError:\n    yaml = None\n",
+    "densecell/networks/__init__.py": 'NETWORKS = {"a": ("net_a", "A")}\n',
+    "densecell/networks/net_a.py": "from torch import nn\n",
+}
 
 
-def environment(name):
-    """Package -> version of an environment file, Python left out."""
-    content = yaml.safe_load((REPO / "envs" / f"{name}.yaml").read_text())
-    assert content["channels"] == ["conda-forge"]
-    found = dict(line.split("=") for line in content["dependencies"])
+def pinned():
+    """{conda package: version} of requirements.txt."""
+    return {distributions.conda_name(name): version for name, version in distributions.pins().items()}
+
+
+# ---------------------------------------------------------------------------------------------------------- versions
+@pytest.mark.parametrize("file", environments.FILES, ids=lambda file: file.stem)
+def test_every_line_is_a_specification_that_conda_reads(file):
+    content = yaml.safe_load(file.read_text())
+    assert content.keys() == {"channels", "dependencies"}
+    assert content["channels"] == ["conda-forge", "bioconda"][: 1 + (file.stem == environments.STARTING)]
+    for line in content["dependencies"]:
+        spec = rattler.MatchSpec(line, strict=True)
+        assert line == f"{spec.name.normalized}={line.split('=')[1]}" and str(spec.version) == f"{line.split('=')[1]}.*"
+
+
+@pytest.mark.parametrize("file", environments.FILES, ids=lambda file: file.stem)
+def test_versions_are_those_of_requirements(file):
+    found = environments.packages(file.stem)
     assert found.pop("python") == "3.11"
-    return found
+    assert found == {package: pinned().get(package) for package in found}
 
 
-def rules():
-    """(rule, environment, script) of every rule that runs a script."""
-    found = []
-    for path in sorted((REPO / "workflow" / "rules").glob("*.smk")):
-        for block in re.split(r"(?m)^rule ", path.read_text())[1:]:
-            name = block.split(":")[0]
-            env = re.search(r'conda:\s*"\.\./\.\./envs/(\w+)\.yaml"', block)
-            scripts = re.findall(r"\{SCRIPTS\}/(\w+)\.py", block)
-            if scripts:
-                found.append((name, env and env[1], scripts[0]))
-    return found
+def test_every_version_of_requirements_is_in_an_environment():
+    everywhere = set().union(*(environments.packages(file.stem) for file in environments.FILES))
+    assert set(pinned()) - everywhere == set(environments.IN_NONE)
 
 
-def third_party(script):
-    """Packages from elsewhere (conda-forge names) that a script and its project modules import."""
-    table = ast.parse((SCRIPTS / "densecell" / "networks" / "__init__.py").read_text())
-    networks = next(ast.literal_eval(n.value) for n in table.body if isinstance(n, ast.Assign))
-    names = set()
-    for file in code_hash.files_of(script, SCRIPTS, tuple(networks)):
-        for node in ast.walk(ast.parse((SCRIPTS / file).read_text())):
-            if isinstance(node, ast.Import):
-                names |= {alias.name.split(".")[0] for alias in node.names}
-            elif isinstance(node, ast.ImportFrom) and not node.level:
-                names.add(node.module.split(".")[0])
-    own = {p.stem for p in SCRIPTS.iterdir()}
-    distributions = {DISTRIBUTIONS.get(n, n) for n in names - own - set(sys.stdlib_module_names)}
-    return {CONDA_NAMES.get(n, n) for n in distributions}
+def test_the_names_that_differ_are_names_of_requirements():
+    assert set(distributions.CONDA_NAMES) <= set(distributions.pins())
+    assert not set(distributions.CONDA_NAMES.values()) & set(distributions.pins())
 
 
-@pytest.mark.parametrize("name", ENVIRONMENTS)
-def test_versions_are_those_of_requirements(name):
-    wanted, found = pins(), environment(name)
-    assert found == {package: wanted.get(package) for package in found}
+def test_the_running_versions_are_the_pinned_ones():
+    assert {name: distributions.public_version(name) for name in distributions.pins()} == distributions.pins()
 
 
-@pytest.mark.parametrize("name", ENVIRONMENTS)
-def test_environment_holds_what_its_scripts_import(name):
-    used = {script for _, env, script in rules() if env == name and (SCRIPTS / f"{script}.py").exists()}
-    assert used, f"no rule uses envs/{name}.yaml"
-    missing = {script: sorted(third_party(script) - set(environment(name))) for script in sorted(used)}
-    assert not {script: packages for script, packages in missing.items() if packages}
+# ----------------------------------------------------------------------------------------------------------- imports
+@pytest.mark.parametrize("name", environments.OF_RULES)
+def test_environment_holds_what_its_scripts_import_and_nothing_else(name):
+    scripts = sorted({rule.script for rule in environments.rules() if rule.environment == name})
+    assert scripts, f"no rule uses envs/{name}.yaml"
+    imported = {package: script for script in scripts for package in environments.third_party(script)}
+    held = set(environments.packages(name)) - {"python"}
+    missing = {package: script for package, script in imported.items() if package not in held}
+    assert missing == {}, f"not in envs/{name}.yaml, but imported"
+    assert held - set(imported) == set(IMPLICIT.get(name, {})), f"in envs/{name}.yaml, but not imported"
 
 
-def test_every_script_rule_names_an_environment():
-    assert [rule for rule, env, _ in rules() if env not in ENVIRONMENTS] == []
+def test_every_rule_that_runs_a_script_names_an_environment():
+    assert len(environments.rules()) > 40
+    assert [rule for rule in environments.rules() if rule.environment not in environments.OF_RULES] == []
 
 
 def test_scripts_outside_rules_import_only_pinned_packages():
-    everything = set().union(*(third_party(p.stem) for p in SCRIPTS.glob("*.py")))
-    assert everything <= set(pins())
+    everything = set().union(*(environments.third_party(p.stem) for p in environments.SCRIPTS.glob("*.py")))
+    of_rules = {distributions.conda_name(p.stem) for p in (distributions.REPO / "workflow" / "rules").glob("*.py")}
+    assert everything - of_rules <= set(pinned())
 
 
-def test_only_the_torch_environment_holds_torch():
-    assert [name for name in ENVIRONMENTS if "pytorch" in environment(name)] == ["torch"]
+@pytest.mark.parametrize(("package", "name"), [("pytorch", "torch"), ("vtk-base", "rendering")])
+def test_the_largest_packages_are_in_one_environment(package, name):
+    assert [n for n in environments.OF_RULES if package in environments.packages(n)] == [name]
+
+
+def test_packages_are_loaded_by_name_in_the_table_of_networks_only():
+    found = {
+        path.relative_to(environments.SCRIPTS).as_posix()
+        for path in environments.SCRIPTS.rglob("*.py")
+        if re.search(r"import_module|__import__|runpy|exec\(", path.read_text())
+    }
+    assert found == {"densecell/networks/__init__.py"}
+
+
+@pytest.mark.parametrize(
+    ("file", "package"),
+    [
+        ("shared.py", "numpy"),  # within a function
+        ("densecell/io.py", "scikit-image"),  # within an if; another name than the distribution's
+        ("densecell/io.py", "pyyaml"),  # within a try
+        ("densecell/networks/net_a.py", "pytorch"),  # by name, through the table of networks
+    ],
+)
+def test_an_import_is_found_wherever_it_stands(file, package, tmp_path):
+    for name, text in PROJECT.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("" if name == file else text)
+    without = environments.third_party("train", tmp_path)
+    (tmp_path / file).write_text(PROJECT[file])
+    environments.code_hash._parse.cache_clear()
+    found = environments.third_party("train", tmp_path)
+    assert package in found - without and "vtk-base" not in found
