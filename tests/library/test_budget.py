@@ -21,6 +21,7 @@ def machine(monkeypatch, folder, processors=8, cgroup="0::/job/step"):
     (folder / "own").write_text(f"{cgroup}\n")
     for name in budget.SLURM_LIMITS:
         monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(f"DENSECELL_{name}", raising=False)
 
 
 def test_auto_is_half_of_the_machine_by_the_share_of_its_processors(monkeypatch, tmp_path):
@@ -43,6 +44,8 @@ def test_auto_keeps_to_the_limits_of_containers_and_jobs(monkeypatch, tmp_path):
     assert budget.memory_budget("auto", CPU, 8) == 2**30
     monkeypatch.setenv("SLURM_MEM_PER_NODE", "1024")
     assert budget.memory_budget("auto", CPU, 8) == 2**29
+    monkeypatch.setenv("DENSECELL_SLURM_MEM_PER_NODE", "128")  # of the job, where the workflow passed it on
+    assert budget.memory_budget("auto", CPU, 8) == 2**26
 
 
 def test_without_control_groups_the_machine_counts(monkeypatch, tmp_path):

@@ -1,7 +1,10 @@
 """Jobs that run at once take different cards."""
 
+import os
 import subprocess
 import sys
+import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,6 +13,7 @@ import torch
 
 import gpu_choice
 
+NOBODY = 65534
 SCRIPTS = Path(gpu_choice.__file__).parent
 HOLDER = """
 import fcntl, sys, time
@@ -39,6 +43,41 @@ def test_a_card_that_another_process_holds_is_left_to_it_until_it_dies(two_cards
         holder.wait()
     assert gpu_choice.choose_card("cuda") == "cuda:0"
     assert gpu_choice.choose_card("cuda") in ("cuda:0", "cuda:1")  # both are held by this process now: shared
+
+
+@contextmanager
+def another_user():
+    """Within the block root, who may write everywhere, is nobody; who is not root stays who he is."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+def test_the_lock_file_of_another_user_is_no_taken_card(two_cards, monkeypatch):
+    with tempfile.TemporaryDirectory() as folder:  # not tmp_path, which only its owner may enter
+        Path(folder).chmod(0o755)
+        monkeypatch.setattr(gpu_choice.tempfile, "gettempdir", lambda: folder)
+        held = Path(folder) / "densecell-gpu-card0.lock"
+        held.touch()
+        held.chmod(0o444)
+        with another_user():
+            with pytest.raises(PermissionError):
+                held.open("a")
+            assert gpu_choice.choose_card("auto") == "cuda:0"
+
+
+def test_a_new_lock_file_can_be_read_by_other_users(two_cards):
+    before = os.umask(0o077)
+    try:
+        assert gpu_choice.choose_card("auto") == "cuda:0"
+    finally:
+        os.umask(before)
+    assert (two_cards / "densecell-gpu-card0.lock").stat().st_mode & 0o777 == 0o444
 
 
 def test_the_cpu_and_a_single_card_are_taken_as_they_are(two_cards, monkeypatch):

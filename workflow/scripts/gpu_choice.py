@@ -1,5 +1,6 @@
 """Which of several GPUs a job takes: one that no other job of densecell holds."""
 
+import contextlib
 import fcntl
 import os
 import tempfile
@@ -23,10 +24,19 @@ def choose_card(device):
     for card in range(n_cards):
         path = Path(tempfile.gettempdir()) / f"densecell-gpu-{torch.cuda.get_device_properties(card).uuid}.lock"
         try:
-            lock = open(path, "a")  # noqa: SIM115 - held until the process ends
+            lock = open_lock(path)
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             continue
         HELD.append(lock)
         return f"cuda:{card}"
     return f"cuda:{os.getpid() % n_cards}"
+
+
+def open_lock(path):
+    """The lock file at `path`, opened for reading, which is enough to lock it: it may be another user's. Made where it is
+    missing, readable for all whatever the umask; where another job makes it in that moment, that one is opened."""
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_EXCL))
+        path.chmod(0o444)
+    return path.open()

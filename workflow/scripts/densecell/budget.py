@@ -8,7 +8,10 @@ import torch
 
 SHARE_OF_CPU, SHARE_OF_GPU = 0.5, 0.8
 CGROUPS, OWN_CGROUP = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
-SLURM_LIMITS = ("SLURM_MEM_PER_NODE", "SLURM_MEM_PER_CPU")  # MB that a job asked for
+SLURM_LIMITS = (
+    "SLURM_MEM_PER_NODE",
+    "SLURM_MEM_PER_CPU",
+)  # MB that a job asked for; with DENSECELL_ before it from common.smk
 GB = 1e9
 
 
@@ -37,8 +40,9 @@ def _total_memory(processors):
         with contextlib.suppress(OSError, ValueError):  # no such file, or "max"
             limits.append(int((folder / "memory.max").read_text()))
     for name, times in zip(SLURM_LIMITS, (1, processors)):
-        if os.environ.get(name, "").isdigit():
-            limits.append(int(os.environ[name]) * times * 2**20)
+        value = os.environ.get(f"DENSECELL_{name}") or os.environ.get(name, "")
+        if value.isdigit():
+            limits.append(int(value) * times * 2**20)
     return min(limits)
 
 

@@ -1,0 +1,78 @@
+"""The profiles: rules they name exist, GPU jobs ask for what the device says, and run as many at a time as there are GPUs."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+import workflow_runs as runs
+import yaml
+
+PROFILES = runs.REPO / "profiles"
+GPU_RULES = {"train_network", "record_training", "predict_region", "predict_volume", "predict_probabilities"}
+DEVICE = re.compile(r"--device (\w+)")
+JOBS = """
+rule all:
+    input: [f"{i}.txt" for i in range(4)]
+rule work:
+    output: "{i}.txt"
+    resources: gpu=1
+    shell: "date +%s.%N > {output}; sleep 1; date +%s.%N >> {output}"
+"""
+
+
+@pytest.fixture(scope="module")
+def slurm_profile():
+    return yaml.safe_load((PROFILES / "slurm/config.yaml").read_text())
+
+
+@pytest.fixture(scope="module")
+def rules(tmp_path_factory):
+    """Names of all rules, and of those that run where Snakemake does."""
+    folder = runs.copy_project(tmp_path_factory.mktemp("rules"))
+    listed = runs.snakemake(folder, "--list-rules").stdout.split()
+    snakefile = (runs.REPO / "workflow/Snakefile").read_text()
+    local = re.findall(r"^    (\w+),$", snakefile.split("localrules:")[1].split("\n\n")[0], re.MULTILINE)
+    return set(listed), set(local)
+
+
+def test_rules_that_the_slurm_profile_and_localrules_name_exist(slurm_profile, rules):
+    listed, local = rules
+    assert len(local) > 10
+    named = {*slurm_profile["set-resources"], *slurm_profile["groups"], *local}
+    assert named - listed == set()
+    assert local & {*slurm_profile["set-resources"], *slurm_profile["groups"]} == set()
+
+
+def test_gpu_rules_have_memory_and_time_of_their_own_and_no_group(slurm_profile):
+    for rule in GPU_RULES:
+        assert {"mem_mb", "runtime"} <= slurm_profile["set-resources"][rule].keys()
+    assert GPU_RULES & slurm_profile["groups"].keys() == set()
+    assert set(slurm_profile["groups"].values()) == slurm_profile["group-components"].keys()
+
+
+@pytest.mark.parametrize(
+    "arguments, device",
+    [
+        (["--workflow-profile", "profiles/slurm"], "cuda"),
+        (["--workflow-profile", "profiles/slurm", "--config", "device=cpu"], "cpu"),
+        (["--workflow-profile", "profiles/slurm", "--config", "results_dir=elsewhere"], "cuda"),
+        (["--workflow-profile", "profiles/gpu"], "auto"),
+        (["--jobs", "4"], "auto"),
+    ],
+)
+def test_auto_is_what_the_profile_says_and_elsewhere_what_there_is(tmp_path, arguments, device):
+    folder = runs.copy_project(tmp_path)
+    code, output = runs.dry_run_output(folder, *runs.TINY, *arguments)
+    assert code == 0, output
+    assert set(DEVICE.findall(output)) == {device}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("profile, at_once", [("default", 1), ("gpu", 2)])
+def test_as_many_gpu_jobs_run_at_a_time_as_the_profile_says(tmp_path, profile, at_once):
+    (tmp_path / "Snakefile").write_text(JOBS)
+    command = [sys.executable, "-m", "snakemake", "--cores", "4", "--workflow-profile", PROFILES / profile]
+    subprocess.run(command, cwd=tmp_path, env=runs.environment(), check=True, capture_output=True)
+    spans = [tuple(map(float, (tmp_path / f"{i}.txt").read_text().split())) for i in range(4)]
+    assert max(sum(a <= start < b for a, b in spans) for start, _ in spans) == at_once
