@@ -41,7 +41,7 @@ def test_the_former_file_survives_a_failure(tmp_path):
 
 
 @pytest.mark.parametrize("folder", [False, True])
-def test_a_stale_partial_of_a_killed_job_is_moved_aside(tmp_path, folder):
+def test_a_stale_partial_of_a_killed_job_is_moved_aside_until_its_output_is_whole(tmp_path, folder):
     stale = tmp_path / "x.partial"
     if folder:
         stale.mkdir()
@@ -50,7 +50,9 @@ def test_a_stale_partial_of_a_killed_job_is_moved_aside(tmp_path, folder):
         stale.write_text("old")
     with files.writing(tmp_path / "x", {}, folder=folder) as partial:
         (partial / "new" if folder else partial).write_text("new")
-    assert files.hash_file(tmp_path / "x.stale" / "old" if folder else tmp_path / "x.stale") == files.hash_text("old")
+        aside = tmp_path / "x.stale" / "old" if folder else tmp_path / "x.stale"
+        assert files.hash_file(aside) == files.hash_text("old")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["x", "x.json"]
     content = files.read_sidecar(tmp_path / "x")["content"]
     assert content == ({"new": files.hash_text("new")} if folder else files.hash_text("new"))
 
@@ -96,19 +98,75 @@ def test_an_unreadable_sidecar_or_json_is_named(tmp_path):
 def test_content_id_is_that_of_the_bytes_with_or_without_sidecar(tmp_path):
     files.write_text(tmp_path / "a", "same", {})
     (tmp_path / "b").write_text("same")
-    assert files.content_id(tmp_path / "a") == files.content_id(tmp_path / "b") == files.hash_text("same")
+    assert files.content_id(tmp_path / "a") == files.foreign_content_id(tmp_path / "b") == files.hash_text("same")
     with files.writing(tmp_path / "store", {}, folder=True) as partial:
-        (partial / "0").write_text("shard")
+        (partial / "zarr.json").write_text("shard")
     (tmp_path / "copy").mkdir()
-    (tmp_path / "copy" / "0").write_text("shard")
-    assert files.content_id(tmp_path / "store") == files.content_id(tmp_path / "copy")
-    with pytest.raises(ValueError, match="none: no such file"):
-        files.content_id(tmp_path / "none")
+    (tmp_path / "copy" / "zarr.json").write_text("shard")
+    assert files.content_id(tmp_path / "store") == files.foreign_content_id(tmp_path / "copy")
+    for content_id in (files.content_id, files.foreign_content_id):
+        with pytest.raises(ValueError, match="none: no such file"):
+            content_id(tmp_path / "none")
+
+
+@pytest.mark.parametrize("name", ["b", "copy"])
+def test_what_densecell_should_have_written_is_refused_without_its_sidecar(tmp_path, name):
+    (tmp_path / "b").write_text("bytes")
+    (tmp_path / "copy").mkdir()
+    (tmp_path / "copy" / "zarr.json").write_text("shard")
+    with pytest.raises(ValueError, match=rf"{name}: its sidecar {name}.json is missing .*Delete both"):
+        files.content_id(tmp_path / name)
+
+
+def test_a_folder_of_results_is_known_by_its_sidecars_and_refused_where_one_is_missing(tmp_path):
+    files.write_text(tmp_path / "out" / "members" / "a.csv", "a", {})
+    files.write_text(tmp_path / "out" / "steps.json", "[]", {})
+    before = files.content_id(tmp_path / "out")
+    (tmp_path / "out" / ".snakemake_timestamp").write_text("")
+    (tmp_path / "out" / "steps.json.run.json").write_text("{}")
+    assert files.content_id(tmp_path / "out") == before
+    files.write_text(tmp_path / "out" / "members" / "a.csv", "b", {})
+    assert files.content_id(tmp_path / "out") != before
+    (tmp_path / "out" / "members" / "a.csv.json").unlink()
+    with pytest.raises(ValueError, match=r"a\.csv: its sidecar a\.csv\.json is missing"):
+        files.content_id(tmp_path / "out")
+
+
+def test_a_file_of_the_user_is_read_beside_any_json_and_a_changed_one_of_ours_is_refused(tmp_path):
+    for text in ("{}", "not json", '{"content": "x"}', "[]"):
+        (tmp_path / "raw.tif").write_text("bytes")
+        (tmp_path / "raw.tif.json").write_text(text)
+        assert files.foreign_content_id(tmp_path / "raw.tif") == files.hash_text("bytes")
+    files.write_text(tmp_path / "phantom.tif", "bytes", {})
+    assert files.foreign_content_id(tmp_path / "phantom.tif") == files.hash_text("bytes")
+    (tmp_path / "phantom.tif").write_text("Bytes")
+    with pytest.raises(ValueError, match=r"phantom\.tif: its content differs"):
+        files.foreign_content_id(tmp_path / "phantom.tif")
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ValueError, match="expected a file or a folder, found a pipe"):
+        files.foreign_content_id(tmp_path / "pipe")
+
+
+def test_any_changed_byte_of_a_sidecar_is_detected(tmp_path):
+    files.write_json(tmp_path / "x", [1], {"params": {"a": 1.5, "b": [None, "ä"]}, "code": "c", "parents": {}})
+    sidecar = (tmp_path / "x.json").read_bytes()
+    record = files.read_sidecar(tmp_path / "x")
+    for place, byte in enumerate(sidecar):
+        for bit in (1, 16):
+            (tmp_path / "x.json").write_bytes(sidecar[:place] + bytes([byte ^ bit]) + sidecar[place + 1 :])
+            try:
+                assert files.read_sidecar(tmp_path / "x") == record  # only white space between values
+            except ValueError as error:
+                assert "x: its sidecar x.json is missing or unreadable" in str(error)
+    for length in range(len(sidecar) - 1):
+        (tmp_path / "x.json").write_bytes(sidecar[:length])
+        with pytest.raises(ValueError, match=r"its sidecar x\.json is missing or unreadable"):
+            files.read_sidecar(tmp_path / "x")
 
 
 def test_sidecars_hold_no_times_or_places(tmp_path):
     files.write_text(tmp_path / "x", "text", {"params": {}, "code": "c", "parents": {}})
-    assert set(json.loads((tmp_path / "x.json").read_text())) == {"content", "params", "code", "parents"}
+    assert set(json.loads((tmp_path / "x.json").read_text())) == {"content", "params", "code", "parents", "seal"}
 
 
 def test_an_unfinished_folder_is_continued_and_kept_until_the_caller_deletes_it(tmp_path):

@@ -85,14 +85,29 @@ def test_a_state_of_another_fingerprint_is_discarded_with_its_stores(tmp_path):
     assert not (tmp_path / "restart").exists()
 
 
-@pytest.mark.parametrize("text", ["{", "[]", "{}", None])
-def test_stores_without_a_readable_state_are_discarded(tmp_path, text):
+def test_stores_without_a_state_are_discarded(tmp_path):
     killed(tmp_path / "out", tmp_path / "restart", 8)
     files.remove(tmp_path / "restart" / "state.json")
-    if text is not None:
-        (tmp_path / "restart" / "state.json").write_text(text)
     assert SlabState(tmp_path / "restart", "f").done == 0
     assert not (tmp_path / "restart").exists()
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"done": 8, "seal": "x"}'])
+def test_a_damaged_state_is_refused(tmp_path, text):
+    killed(tmp_path / "out", tmp_path / "restart", 8)
+    (tmp_path / "restart" / "state.json").write_text(text)
+    with pytest.raises(ValueError, match=r"restart: unreadable restart state, state\.json .*Delete this folder"):
+        SlabState(tmp_path / "restart", "f")
+
+
+def test_a_damaged_shard_of_an_unfinished_store_is_refused(tmp_path):
+    killed(tmp_path / "out", tmp_path / "restart", 8)
+    shard = tmp_path / "restart" / "out" / "labels.ome.zarr" / "0" / "c" / "0" / "0" / "0"
+    content = bytearray(shard.read_bytes())
+    content[len(content) // 2] ^= 1
+    shard.write_bytes(content)
+    with pytest.raises(ValueError, match=r"restart: unreadable .*0/c/0/0/0 is missing or damaged.*Delete this folder"):
+        SlabState(tmp_path / "restart", "f")
 
 
 def test_a_state_whose_stores_are_gone_is_discarded(tmp_path):

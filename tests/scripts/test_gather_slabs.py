@@ -1,7 +1,5 @@
 """gather_slabs.py: whatever the number of slabs, the same stores and sidecars; wrong slabs are refused and leave nothing."""
 
-import json
-
 import numpy as np
 import pytest
 
@@ -97,12 +95,20 @@ def test_slabs_of_other_stores_are_refused(tmp_path):
 def test_a_shard_that_is_gone_or_out_of_place_is_refused(tmp_path):
     first, second = slabs(tmp_path, 2)
     (second / NAMES[2] / "0/c/4/0/0").unlink()
-    refused(tmp_path, [first, second], "c/4/0/0: missing, its sidecar names it")
+    refused(tmp_path, [first, second], "c/4/0/0: missing or damaged, its sidecar has its hash")
     first, second = slabs(tmp_path / "again", 2)
     sidecar = files.read_sidecar(first / NAMES[0])
-    sidecar["content"]["0/c/4/0/0"] = "x"
-    files.sidecar_path(first / NAMES[0]).write_text(json.dumps(sidecar))
+    files.write_sidecar(first / NAMES[0], {**sidecar.pop("content"), "0/c/4/0/0": "x"}, sidecar)
     refused(tmp_path, [first, second], r"1-of-2/labels.ome.zarr: 0/c/4/0/0 lies outside its slices \[0, 16\]")
+
+
+def test_a_shard_whose_bytes_changed_is_refused(tmp_path):
+    first, second = slabs(tmp_path, 2)
+    shard = second / NAMES[2] / "0/c/4/0/0"
+    content = bytearray(shard.read_bytes())
+    content[-1] ^= 1
+    shard.write_bytes(content)
+    refused(tmp_path, [first, second], "c/4/0/0: missing or damaged, its sidecar has its hash")
 
 
 def test_a_store_that_is_no_slab_is_refused(tmp_path):

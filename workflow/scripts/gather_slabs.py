@@ -1,13 +1,15 @@
 """Join the slabs of a predicted volume: the stores of each slab's folder become whole stores in one folder.
 
 Each slab's store has the shape of the whole volume and holds the shards of its own slices. Their files get a second name
-in the output (a hard link, or a copy where the file system has none); no voxel is read. Stores and sidecars are those
-that a single slab would have given, whatever the number of slabs.
+in the output (a hard link, or a copy where the file system has none), once their hashes are found right; no voxel is
+unpacked. Stores and sidecars are those that a single slab would have given, whatever the number of slabs.
 """
 
+import contextlib
+import json
 from pathlib import Path
 
-from command_line import Arguments, run
+from command_line import Arguments, run, tell
 from densecell import files, io
 
 METADATA = ("zarr.json", "0/zarr.json")
@@ -67,19 +69,30 @@ def join(name, folders, target):
     whole = {file: contents[0][file] for file in METADATA}
     for folder, content, part in zip(folders, contents, slices):
         check_shards(Path(folder) / name, content, part, volume.slab_depth)
-        for file in content if folder == folders[0] else set(content) - set(METADATA):
-            (target / name / file).parent.mkdir(parents=True, exist_ok=True)
-            link(Path(folder) / name / file, target / name / file)
+        for file, expected in content.items():
+            check_hash(Path(folder) / name / file, expected)
+            if folder == folders[0] or file not in METADATA:
+                (target / name / file).parent.mkdir(parents=True, exist_ok=True)
+                files.link(Path(folder) / name / file, target / name / file)
         whole |= content
     files.write_sidecar(target / name, whole, sidecars[0])
 
 
-def link(source, target):
-    """`files.link`; a shard that is gone is an error that says what to do."""
-    try:
-        files.link(source, target)
-    except FileNotFoundError as error:
-        raise ValueError(f"{source}: missing, its sidecar names it. Delete the slab's folder and run again.") from error
+def slab_runs(folders, name):
+    """What the run records of a store's slabs tell of their jobs, without the sidecars; slabs that have none are left out."""
+    runs = []
+    for path in (files.run_record_path(Path(folder) / name) for folder in folders):
+        with contextlib.suppress(OSError, ValueError, AttributeError):  # no result depends on it
+            runs.append({key: value for key, value in json.loads(path.read_text()).items() if key != "record"})
+    return runs
+
+
+def check_hash(source, expected):
+    """Raise ValueError unless the file `source` of a slab is there and has the hash `expected`."""
+    if not source.exists() or files.hash_file(source) != expected:
+        raise ValueError(
+            f"{source}: missing or damaged, its sidecar has its hash. Delete the slab's folder and run again."
+        )
 
 
 def main(argv=None):
@@ -96,6 +109,7 @@ def main(argv=None):
     with files.writing(args.output, folder=True) as partial:
         for name in names[0]:
             join(name, args.slabs, partial)
+    tell(parts=slab_runs(args.slabs, names[0][0]))  # one job wrote all stores of a slab
 
 
 if __name__ == "__main__":
