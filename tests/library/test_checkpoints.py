@@ -175,12 +175,12 @@ def test_a_restart_state_replaces_the_one_before_or_leaves_it(tmp_path, monkeypa
     checkpoints.save_restart(path, restart_state())
     before = path.read_bytes()
 
-    def half_written(state, target):
-        target.write_bytes(before[:20])
+    def half_written(*_):
+        assert path.with_name("seed1.pt.partial").exists()
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(torch, "save", half_written)
+        patch.setattr(checkpoints.hashlib, "sha256", half_written)
         with pytest.raises(KeyboardInterrupt):
             checkpoints.save_restart(path, restart_state())
     assert path.read_bytes() == before
@@ -196,9 +196,19 @@ def test_a_damaged_restart_state_says_what_to_do(tmp_path):
         checkpoints.load_restart(path, "now")
 
 
+def test_any_flipped_bit_of_a_restart_state_is_detected(tmp_path):
+    path = tmp_path / "seed1.pt"
+    checkpoints.save_restart(path, restart_state())
+    content = path.read_bytes()
+    for place in range(0, len(content), 7):
+        path.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
+        with pytest.raises(ValueError, match=r"seed1\.pt: unreadable restart state .*delete it"):
+            checkpoints.load_restart(path, "now")
+
+
 def test_a_restart_state_runs_no_code(tmp_path):
     fuse, path = tmp_path / "fuse", tmp_path / "seed1.pt"
-    torch.save({"fingerprint": "now", "network": Bomb(fuse)}, path)
+    checkpoints.save_restart(path, {"fingerprint": "now", "network": Bomb(fuse)})
     with pytest.raises((ValueError, pickle.UnpicklingError)):
         checkpoints.load_restart(path, "now")
     assert not fuse.exists()

@@ -8,7 +8,6 @@ list.
 import copy
 import difflib
 import functools
-import math
 import re
 from pathlib import Path
 from typing import NamedTuple
@@ -16,10 +15,11 @@ from typing import NamedTuple
 import yaml
 from jsonschema import Draft202012Validator, ValidationError, validators
 
+LARGEST_NUMBER = 2**53  # JSON's limit for whole numbers; infinity and nan are no numbers
 TYPE_CHECKER = Draft202012Validator.TYPE_CHECKER.redefine_many(
     {
-        "integer": lambda _, value: isinstance(value, int) and not isinstance(value, bool),
-        "number": lambda _, value: type(value) in (int, float) and math.isfinite(value),
+        "integer": lambda _, value: type(value) is int and abs(value) < LARGEST_NUMBER,
+        "number": lambda _, value: type(value) in (int, float) and abs(value) < LARGEST_NUMBER,
     }
 )
 
@@ -29,7 +29,13 @@ def _check_words(validator, words, instance, schema):
         yield ValidationError(f"{instance!r} is none of {words}")
 
 
-Validator = validators.extend(Draft202012Validator, {"words": _check_words}, type_checker=TYPE_CHECKER)
+def _check_pattern(validator, pattern, instance, schema):
+    if isinstance(instance, str) and not re.fullmatch(pattern, instance):  # with re.search, $ would accept a line break
+        yield ValidationError(f"{instance!r} does not match {pattern!r}")
+
+
+CHECKS = {"words": _check_words, "pattern": _check_pattern}
+Validator = validators.extend(Draft202012Validator, CHECKS, type_checker=TYPE_CHECKER)
 WORDS = {"string": "text", "boolean": "true or false", "object": "a mapping (key: value)", "null": "null"}
 
 

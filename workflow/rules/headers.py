@@ -4,9 +4,11 @@ import glob
 import importlib.util
 import json
 import re
+import stat
 import struct
 from pathlib import Path
 
+LARGEST_METADATA_BYTES = 2**24
 SLICE_SUFFIXES = (".png", ".tif", ".tiff")  # what a folder is searched for
 
 
@@ -23,17 +25,22 @@ def is_series(path):
 def input_files(path):
     """The files that `path` (a file, OME-Zarr, folder, glob, or a list of files) stands for, in slice order.
 
-    Folders and globs give what is found; a file named outright is given whether or not it exists yet.
+    Folders and globs give what is found; a file named outright is given whether or not it exists yet. The same as
+    densecell/source_files.py, which the rules don't import; a test holds the two together.
     """
     if isinstance(path, list):
-        return [Path(p) for p in path]
+        return [file for part in path for file in input_files(part)]
+    if Path(path).is_dir() and Path(path).suffix != ".zarr":
+        return [p for p in _found(Path(path).iterdir()) if p.suffix.lower() in SLICE_SUFFIXES]
     if glob.has_magic(path) and not Path(path).exists():
-        return sorted((Path(p) for p in glob.glob(path)), key=natural_key)
-    path = Path(path)
-    if path.is_dir() and path.suffix != ".zarr":
-        files = (p for p in path.iterdir() if p.suffix.lower() in SLICE_SUFFIXES and not p.name.startswith("."))
-        return sorted(files, key=natural_key)
-    return [path]
+        return _found(Path(p) for p in glob.glob(path))
+    return [Path(path)]
+
+
+def _found(paths):
+    paths = [p for p in paths if not p.name.startswith(".")]
+    slices = [p for p in paths if p.suffix.lower() in SLICE_SUFFIXES]
+    return sorted(slices or paths, key=natural_key)
 
 
 def folder_contents(path, most=6):
@@ -84,9 +91,24 @@ def _file_shape(path):
         path.suffix.lower()
     )
     try:
-        return reader(path) if reader else None
-    except (OSError, ValueError, KeyError, IndexError, TypeError, struct.error) as error:
-        raise ValueError(f"{path} is unreadable or truncated ({type(error).__name__}: {error})") from error
+        if reader and reader is not _zarr_shape:
+            _check_regular(path)
+        sides = reader(path) if reader else None
+        if sides is not None and not all(type(n) is int and 0 < n < 2**40 for n in sides):
+            raise ValueError(f"sides {str(sides)[:80]}")
+        return sides
+    except Exception as error:  # damaged files make the readers raise everything, also AttributeError and MemoryError
+        text = str(error)[:300]
+        raise ValueError(f"{path} is unreadable or truncated ({type(error).__name__}: {text})") from error
+
+
+def _check_regular(path, largest_bytes=None):
+    """Raise ValueError for a pipe, which would be waited for, a device or a folder, and for more than so many bytes."""
+    found = path.stat()
+    if not stat.S_ISREG(found.st_mode):
+        raise ValueError("expected a regular file")
+    if largest_bytes and found.st_size > largest_bytes:
+        raise ValueError(f"{found.st_size:,} bytes, expected at most {largest_bytes:,}")
 
 
 def _png_shape(path):
@@ -104,25 +126,37 @@ def _tiff_shape(path):
     import tifffile
 
     with tifffile.TiffFile(path) as tiff:
+        for n in re.findall(r"\bSize[ZCT]\s*=\s*[\"'](\d+)", tiff.ome_metadata or ""):
+            if len(n) > 7:  # tifffile makes a list of as many planes
+                raise ValueError(f"OME-XML that declares {n[:20]} planes")
+        if re.search(r"\bFileName\s*=\s*[\"'](/|[^\"']*/)", tiff.ome_metadata or ""):
+            raise ValueError("OME-XML that names a part outside the file's folder")
         series = tiff.series[0]
         spatial = [(n, a) for n, a in zip(series.shape, series.axes) if a != "S"]
         return tuple(n for n, axis in spatial if n > 1 or axis in "YXZQI")
 
 
 def _zarr_shape(path):
+    def read(file):
+        _check_regular(file, LARGEST_METADATA_BYTES)
+        return json.loads(file.read_text(encoding="utf-8"))
+
     def attributes(folder):
         new, old = folder / "zarr.json", folder / ".zattrs"
         if new.exists():
-            return json.loads(new.read_text()).get("attributes", {})
-        return json.loads(old.read_text()) if old.exists() else {}
+            return read(new).get("attributes", {})
+        return read(old) if old.exists() else {}
 
     def shape(folder):
         described = folder / "zarr.json" if (folder / "zarr.json").exists() else folder / ".zarray"
-        return json.loads(described.read_text()).get("shape") if described.exists() else None
+        return read(described).get("shape") if described.exists() else None
 
     found = attributes(path)
     scales = found.get("ome", found).get("multiscales")
-    sides = shape(path) or shape(path / (scales[0]["datasets"][0]["path"] if scales else "0"))
+    inner = path / (scales[0]["datasets"][0]["path"] if scales else "0")
+    if not inner.resolve().is_relative_to(path.resolve()):
+        raise ValueError(f"its metadata names an array outside of it, {inner}")
+    sides = shape(path) or shape(inner)
     if sides is None:
         raise ValueError("no array inside")
     while len(sides) > 3 and sides[0] == 1:

@@ -4,6 +4,9 @@ The whole table of contents is judged before a byte is unpacked: names that leav
 or more bytes than allowed refuse the archive. While unpacking, every byte counts, whatever the table says.
 """
 
+import bz2
+import contextlib
+import errno
 import fnmatch
 import gzip
 import lzma
@@ -11,19 +14,14 @@ import re
 import stat
 import tarfile
 import zipfile
-import zlib
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 LARGEST_FILE_COUNT = 20_000
 BLOCK = 1 << 20
+LARGEST_HEADER_BYTES = 1 << 24  # of a TAR's records of long names; the reader takes each into memory at once
+ZIP_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2)
 MAGIC = {"zip": (b"PK\x03\x04",), "tar": (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"ustar")}
-
-
-BROKEN = (
-    zipfile.BadZipFile, tarfile.TarError, gzip.BadGzipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError,
-    RuntimeError,
-)  # fmt: skip
 
 
 class ArchiveError(ValueError):
@@ -65,13 +63,17 @@ def unpack(path, kind, wanted, folder, most_bytes, most_files=LARGEST_FILE_COUNT
                 members = _zip_members(archive)
                 _unpack(path, members, wanted, Path(folder), most_bytes, most_files, archive.open)
         elif kind == "tar":
-            with tarfile.open(path) as archive:
-                members = _tar_members(archive, most_bytes, most_files)
+            with _tar_stream(path) as stream, tarfile.open(fileobj=stream) as archive:
+                members = _tar_members(archive, path, most_bytes, most_files)
                 _unpack(path, members, wanted, Path(folder), most_bytes, most_files, archive.extractfile)
         else:
             raise ArchiveError(f"{path}: no reader for archives of kind {kind!r}; known: tar, zip.")
-    except BROKEN as error:
-        raise ArchiveError(f"{path}: not a whole {kind} archive ({error}).") from error
+    except (
+        Exception
+    ) as error:  # the readers raise everything on damaged bytes, also OSError without a number or of a seek
+        if isinstance(error, ArchiveError) or (isinstance(error, OSError) and error.errno not in (None, errno.EINVAL)):
+            raise
+        raise ArchiveError(f"{path}: not a whole {kind} archive ({str(error)[:300]}).") from error
 
 
 def _unpack(path, members, wanted, folder, most_bytes, most_files, open_entry):
@@ -109,6 +111,10 @@ def _check_limits(path, members, most_bytes, most_files):
 def _zip_members(archive):
     members = []
     for info in archive.infolist():
+        if info.compress_type not in ZIP_METHODS:
+            raise ArchiveError(
+                f"{archive.filename}: packed with method {info.compress_type}, expected deflate or bzip2."
+            )
         name, kind = _safe_name(info.filename, archive.filename), stat.S_IFMT(info.external_attr >> 16)
         if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
             raise ArchiveError(f"{archive.filename}: {name} is a link or a device, which no data set needs.")
@@ -117,15 +123,42 @@ def _zip_members(archive):
     return members
 
 
-def _tar_members(archive, most_bytes, most_files):
-    members = []
-    for info in archive:
-        name = _safe_name(info.name, archive.name)
+class _SmallReads:
+    """An unpacked stream of which nobody takes more than LARGEST_HEADER_BYTES at once."""
+
+    def __init__(self, stream, path):
+        self.stream, self.name = stream, str(path)
+        self.seek, self.tell, self.close = stream.seek, stream.tell, stream.close
+
+    def read(self, n_bytes=-1):
+        if not 0 <= n_bytes <= LARGEST_HEADER_BYTES:
+            raise ArchiveError(
+                f"{self.name}: a header of {n_bytes:,} bytes, expected at most {LARGEST_HEADER_BYTES:,}."
+            )
+        return self.stream.read(n_bytes)
+
+
+def _tar_stream(path):
+    """The unpacked bytes of a TAR archive, to be closed."""
+    with open(path, "rb") as file:
+        head = file.read(6)
+    packers = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
+    opened = next((f for magic, f in packers.items() if head.startswith(magic)), open)
+    return contextlib.closing(_SmallReads(opened(path, "rb"), path))
+
+
+def _tar_members(archive, path, most_bytes, most_files):
+    members, total = [], 0
+    for count, info in enumerate(archive, 1):
+        name = _safe_name(info.name, path)
         if not (info.isreg() or info.isdir()) or info.issparse():
-            raise ArchiveError(f"{archive.name}: {name} is a link or a device, which no data set needs.")
+            raise ArchiveError(f"{path}: {name} is a link or a device, which no data set needs.")
+        if count > most_files:
+            raise ArchiveError(f"{path}: expected at most {most_files:,} files, found {count:,} and more.")
         if info.isreg():
             members.append(Member(name, info.size, info))
-        if len(members) > most_files or sum(m.n_bytes for m in members[-1:]) > most_bytes:
+            total += info.size
+        if total > most_bytes:
             break  # a TAR has no table of contents: reading on would unpack what is then refused
     return members
 

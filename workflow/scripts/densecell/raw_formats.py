@@ -1,9 +1,12 @@
 """Raw stacks from microscopes and other programs: TIFF, PNG, OME-Zarr, read slice by slice.
 
 tifffile and imagecodecs read every TIFF and PNG the field writes; zarr is the reference implementation of its format.
+The files may be anybody's: what a header declares is compared with what the file can hold before memory is asked for, and
+only regular files are read (`foreign_stores` does the same for zarr).
 """
 
 import contextlib
+import re
 import struct
 from pathlib import Path
 
@@ -11,6 +14,13 @@ import imagecodecs
 import numpy as np
 import tifffile
 import zarr
+
+from densecell import foreign_stores
+
+LARGEST_SLICE_BYTES = 2**34  # 16 GiB; a slice of 100,000 x 100,000 pixels has 10
+LARGEST_RATIO = 40_000  # of zstd's longest runs, 128 KiB from 4 bytes; deflate's is 1,032
+ALWAYS_FINE_BYTES = 2**26
+LARGEST_PLANE_COUNT = 10_000_000  # planes that OME-XML may declare; tifffile makes a list of them
 
 
 class Source:
@@ -41,15 +51,31 @@ def by_slabs(read_range, n_slices, depth, slice_bytes):
     return read_slice
 
 
+def check_size(path, slice_bytes):
+    """Raise ValueError for a declared slice larger than any file of this size can hold, or than a slice may be."""
+    size = Path(path).stat().st_size
+    if slice_bytes > min(LARGEST_SLICE_BYTES, ALWAYS_FINE_BYTES + LARGEST_RATIO * size):
+        raise ValueError(
+            f"{path}: declares a slice of {slice_bytes:,} bytes, which {'no file' if size > 10**6 else 'its'} {size:,} bytes "
+            f"can't hold or which is above {LARGEST_SLICE_BYTES:,}. The file is damaged or hostile."
+        )
+
+
 def read_png(path):
     """One PNG as (Y, X) or (Y, X, samples)."""
-    return imagecodecs.png_decode(Path(path).read_bytes())
+    content = Path(path).read_bytes()
+    if content[:8] != b"\x89PNG\r\n\x1a\n" or content[12:16] != b"IHDR" or len(content) < 33:
+        raise ValueError(f"{path}: not a PNG.")
+    width, height = struct.unpack(">II", content[16:24])
+    check_size(path, width * height * 8)  # four samples of 16 bits at the most
+    return imagecodecs.png_decode(content)
 
 
 def read_tiff_slice(path):
     """A TIFF that holds one image, as (Y, X) or (Y, X, samples)."""
     with tifffile.TiffFile(path) as tiff:
         series = _only_series(tiff, path)
+        check_size(path, series.nbytes)
         n_images = int(np.prod(series.shape) // np.prod(series.keyframe.shape))
         if n_images != 1:
             raise ValueError(
@@ -60,12 +86,14 @@ def read_tiff_slice(path):
 
 def _only_series(tiff, path):
     """The image series of an open TIFF; ValueError for several or for missing bytes (tifffile reads those as zeros)."""
+    _check_ome(tiff, path)
     if len(tiff.series) != 1:
         shapes = ", ".join(str(s.shape) for s in tiff.series)
         raise ValueError(
             f"{path}: expected images of one shape, found {len(tiff.series)} series of shapes {shapes}. Split the file."
         )
     series = tiff.series[0]
+    check_size(path, series.keyframe.nbytes)
     if series.dataoffset is not None:
         ends = [(tiff.filehandle, series.dataoffset + series.nbytes)]
     else:
@@ -73,11 +101,31 @@ def _only_series(tiff, path):
             raise ValueError(
                 f"{path}: truncated, or a file that it refers to is missing. Copy it again with all its parts."
             )
+        needed = int(np.prod(series.keyframe.chunked))
+        if any(len(p.dataoffsets) != needed for p in series.pages):
+            raise ValueError(f"{path}: damaged: an image in it has not the {needed} parts that its size needs.")
         ends = [(p.parent.filehandle, max(map(sum, zip(p.dataoffsets, p.databytecounts)))) for p in series.pages]
     broken = any(end > handle.size for handle, end in ends) or _next_page_offset(tiff) != 0
     if broken:
         raise ValueError(f"{path}: truncated: it names bytes beyond its end. Copy the file again.")
     return series
+
+
+def _check_ome(tiff, path):
+    """Refuse OME-XML that declares absurdly many planes or names parts of the stack outside the file's own folder."""
+    text = tiff.ome_metadata or ""
+    for pixels in re.findall(r"<(?:\w+:)?Pixels\b[^>]*", text):
+        sizes = [int(n) for n in re.findall(r"\bSize[ZCT]\s*=\s*[\"'](\d{1,18})[\"']", pixels)]
+        if np.prod(sizes, dtype=object) > LARGEST_PLANE_COUNT:
+            raise ValueError(f"{path}: its OME-XML declares {np.prod(sizes, dtype=object):,} planes.")
+    for name in re.findall(r"\bFileName\s*=\s*[\"']([^\"']*)[\"']", text):
+        part = Path(path).parent / name
+        if part.parent != Path(path).parent or name in ("", ".", ".."):
+            raise ValueError(
+                f"{path}: its OME-XML names a part outside its folder, {name!r}. Put all parts into one folder."
+            )
+        if part.exists():
+            foreign_stores.check_regular(part)
 
 
 def _next_page_offset(tiff):
@@ -127,11 +175,12 @@ def open_tiff_stack(path, axes):
 
 def open_zarr_stack(path, axes):
     """The full-resolution array of an OME-Zarr (0.4 or 0.5), or a bare Zarr array, as a Source."""
-    node = zarr.open(path, mode="r")
+    node = foreign_stores.open_node(path)
     if isinstance(node, zarr.Group):
         attributes = dict(node.attrs)
         scales = attributes.get("ome", attributes).get("multiscales")
         node = node[scales[0]["datasets"][0]["path"] if scales else "0"]
+    node = foreign_stores.checked_array(node, path)
     lead = node.ndim - len(axes)
     if lead < 0 or any(n != 1 for n in node.shape[:lead]):
         raise ValueError(
@@ -175,6 +224,7 @@ def _read_one(path):
     if suffix not in SLICE_READERS:
         raise ValueError(f"{path}: no reader for {suffix!r}; known: {', '.join(sorted(SLICE_READERS))}.")
     with readable(path):
+        foreign_stores.check_regular(path)
         return SLICE_READERS[suffix](path)
 
 
@@ -187,15 +237,12 @@ def readable(path):
         raise ValueError(
             f"{path}: no such file. Check the path in the configuration (volumes or labels: path)."
         ) from error
-    except (OSError, RuntimeError, IndexError, KeyError, TypeError, EOFError, struct.error) as error:
-        raise ValueError(
-            f"{path}: unreadable or truncated ({type(error).__name__}: {error}). Copy the file again or check its format."
-        ) from error
-    except ValueError as error:
-        if str(path) in str(error):
+    except Exception as error:  # the readers raise everything, also AttributeError and MemoryError, on a damaged file
+        if isinstance(error, ValueError) and str(path) in str(error):
             raise
+        kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
         raise ValueError(
-            f"{path}: unreadable or truncated ({error}). Copy the file again or check its format."
+            f"{path}: unreadable or truncated ({kind}{str(error)[:500]}). Copy the file again or check its format."
         ) from error
 
 
@@ -217,6 +264,8 @@ def open_source(paths, axes):
         with readable(paths[0]):
             if not paths[0].exists():
                 raise FileNotFoundError(paths[0])
+            if suffix != ".zarr":
+                foreign_stores.check_regular(paths[0])
             source = READERS[suffix](paths[0], axes)
         read = source.read_slice
 
