@@ -3,14 +3,22 @@
 import argparse
 import contextlib
 import ctypes
+import faulthandler
 import json
 import logging
 import os
+import platform
+import signal
+import subprocess
 import sys
 
+import run_record
+import watchdog
 from densecell import files
+from densecell.source_files import source_files
 
 M_ARENA_MAX = -8  # of glibc's malloc.h
+RUN = {"threads": 1, "told": {}}  # of this process, for its run records
 
 
 class Arguments:
@@ -24,11 +32,17 @@ class Arguments:
             description=description, formatter_class=argparse.RawDescriptionHelpFormatter
         )
         self.parser.add_argument("--code-hash", default="", help="hash of the code, kept in the sidecars")
-        self.inputs, self.parameters = [], []
+        self.inputs, self.sources, self.parameters = [], [], []
 
-    def input(self, name, help, several=False, required=True):
-        """A file or folder that is read; with `several`, a list of them."""
-        self.inputs.append(name)
+    def input(self, name, help, several=False, required=True, foreign=False):
+        """A file or folder that is read; with `several`, a list of them.
+
+        foreign: it may be the user's, and a list may name folders and patterns of slices, of which `parse` finds the files.
+        Anything else densecell wrote: it is refused without its sidecar.
+        """
+        self.inputs.append((name, files.foreign_content_id if foreign else files.content_id))
+        if foreign and several:
+            self.sources.append(name)
         self.parser.add_argument(
             _flag(name), nargs="+" if several else None, required=required, default=[] if several else None, help=help
         )
@@ -52,17 +66,25 @@ class Arguments:
         """Parse; `record` on the result is what `files.writing` puts into the sidecars."""
         args = self.parser.parse_args(argv)
         parents = {}
-        for name in self.inputs:
+        for name in self.sources:
+            setattr(args, name, source_files(getattr(args, name) or []))
+        for name, content_id in self.inputs:
             value = getattr(args, name) or []
             for path in value if isinstance(value, list) else [value]:
-                parents[str(path)] = files.content_id(path)
+                parents[str(path)] = content_id(path)
         params = {name: getattr(args, name) for name in self.parameters}
         args.record = {"params": params, "code": args.code_hash, "parents": parents}
+        RUN["threads"] = getattr(args, "threads", 1)
         return args
 
 
 def _flag(name):
     return "--" + name.replace("_", "-")
+
+
+def tell(**facts):
+    """What only the script knows of how it computed, for the run records: device and precision, parts of a gathered output."""
+    RUN["told"].update(facts)
 
 
 def few_arenas():
@@ -73,17 +95,46 @@ def few_arenas():
         ctypes.CDLL(None).mallopt(M_ARENA_MAX, 2)
 
 
+def start_watchdog():
+    """Have watchdog.py look after this process: SIGUSR1 prints where each thread stands. Returns what must stay open."""
+    if not os.path.exists("/proc/self/stat"):
+        return None
+    faulthandler.register(signal.SIGUSR1, all_threads=True)
+    run_pid = int(os.environ.get("DENSECELL_RUN_PID", 0))
+    try:
+        stall_s = 60 * float(os.environ.get("DENSECELL_STALL_MINUTES", 60))
+    except ValueError:
+        raise ValueError("DENSECELL_STALL_MINUTES: expected a number of minutes, 0 for no limit.") from None
+    reading, writing = os.pipe()  # this process alone holds the end for writing: when it ends, the watchdog does
+    # a run that is gone already, while this job imported torch, counts; a process number of another machine does not
+    is_here = os.environ.get("DENSECELL_RUN_HOST") == platform.node() or watchdog.is_alive(run_pid)
+    arguments = [os.getpid(), run_pid if is_here else 0, stall_s]
+    subprocess.Popen([sys.executable, "-IS", watchdog.__file__, *map(str, arguments)], stdin=reading)
+    os.close(reading)
+    return writing
+
+
+def _stop(number, _):
+    sys.exit(128 + number)  # through the `finally` of all that is open
+
+
 def run(main):
-    """Run a script's main(); errors it foresees become one readable block and exit code 1, others keep their traceback."""
+    """Run a script's main() and write its run records; errors it foresees become one readable block and exit code 1, others
+    keep their traceback. SIGTERM and Ctrl-C end it in order, with nothing half-written left."""
     few_arenas()
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    signal.signal(signal.SIGTERM, _stop)
     try:
+        start_watchdog()
         main()
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
     except (ValueError, OSError) as error:
         if os.environ.get("DENSECELL_TRACEBACK"):
             raise
         print(f"\ndensecell error in {os.path.basename(sys.argv[0])}:\n  {error}\n", file=sys.stderr)
         sys.exit(1)
+    run_record.write(os.path.basename(sys.argv[0]).removesuffix(".py"), RUN["threads"], RUN["told"])
 
 
 def json_argument(text):

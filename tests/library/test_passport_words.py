@@ -1,0 +1,67 @@
+from string import Formatter
+
+import pytest
+
+from densecell import passport_words
+from densecell.passport_words import FILES, WORDS, fill, is_idle, join_names, listed, makes, ranges
+
+
+def test_names_that_differ_by_a_last_number_become_one():
+    assert join_names([f"hybrid seed {s}" for s in range(1, 31)]) == "hybrid seed 1 to 30"
+    assert join_names(["unet seed 3", "unet seed 1", "unet seed 7"]) == "unet seed 1, 3 and 7"
+    assert join_names(["subject1", "subject2", "subject1"]) == "subject1 and subject2"  # a name, no number of a list
+    assert join_names(["a", "b", "c"]) == "a, b and c"
+
+
+def test_ranges_of_numbers():
+    assert ranges([1, 2, 3, 7]) == "1 to 3 and 7"
+    assert ranges([4]) == "4"
+    assert ranges([1, 2]) == "1 and 2"
+
+
+def test_lists_in_words():
+    assert (listed([]), listed(["a"]), listed(["a", "b"])) == ("", "a", "a and b")
+
+
+def test_a_template_is_filled_from_nested_parameters():
+    params = {
+        "settings": {"window": [1, 4, 4], "rate": 0.003, "z": [0, 5], "y": None, "on": True},
+        "margins": [50, 100],
+    }
+    template = "{settings.window:x}, {settings.rate}, {settings.z:to}, {settings.y:to}, {settings.on}, {margins}, {part[1]}, {stem}"
+    assert (
+        fill(template, "models/unet/history.csv", params)
+        == "1 x 4 x 4, 0.003, 0 to 5, all, yes, 50, 100, unet, history"
+    )
+
+
+def test_a_value_that_the_sidecar_lacks_is_unknown():
+    assert fill("{settings.window:x} and {none}", "a/b.csv", {}) == "unknown and unknown"
+
+
+def test_a_step_that_changes_nothing_is_idle():
+    assert is_idle(WORDS["bin_volume"], {"binning": [1, 1, 1]}) and not is_idle(
+        WORDS["bin_volume"], {"binning": [1, 2, 2]}
+    )
+    assert is_idle(WORDS["align_volume"], {"settings": {"method": "none"}})
+    assert not is_idle(WORDS["align_volume"], {}) and not is_idle(WORDS["rank_networks"], {})
+
+
+@pytest.mark.parametrize("script", WORDS)
+def test_every_entry_fills_without_parameters_and_names_only_what_there_is(script):
+    words = WORDS[script]
+    for template in (words.name, words.how):
+        assert fill(template, "folder/name.csv", {})
+        assert all(field is None or field for _, field, _, _ in Formatter().parse(template))
+    fields = {field for _, field, _, _ in Formatter().parse(words.story) if field}
+    assert fields <= {"names", "how", "each", "n_jobs"}
+    assert words.story == "" or words.story.endswith(".")
+    assert words.makes and not words.makes.endswith(".")
+
+
+def test_what_a_file_is_depends_on_the_file():
+    assert makes("models/unet/seed1/history.csv", "train_network").startswith("holds how the training")
+    assert makes("models/unet/seed1/best.safetensors", "train_network").startswith("is a trained network")
+    assert makes("figures/confusion.png", "plot_confusion").startswith("is a picture")
+    assert makes("x", None) == f"is {passport_words.UNTOLD.makes}"
+    assert len({pattern for pattern, _ in FILES}) == len(FILES)

@@ -1,0 +1,45 @@
+"""What the paragraph on methods tells of the configuration: names and numbers, no paths, colors or threads."""
+
+# key of the configuration: what is told of each of its records
+RECORDS = {
+    "volumes": ("name", "voxel_size_nm", "binning", "alignment"),
+    "classes": ("name",),
+    "regions": ("name", "volume", "role", "mask"),
+    "experiments": ("name", "network", "options", "window", "tile", "spacing", "weight_map", "seeds", "training"),
+    "ensembles": ("name", "experiments", "top_k"),
+}
+WEIGHTS = ("name", "floor", "class_weight_power", "edge_sigma_px", "edge_amplitude", "edge_threshold", "edge_scale")
+# part of the analysis: what is told of it
+ANALYSIS = {
+    "volume_fractions": ("margins_nm",),
+    "comparison": ("confidence", "n_bootstrap", "seed"),
+    "foreground": ("regions", "boundary_tolerance_nm"),
+    "small_regions": ("ensembles", "min_sizes_voxels"),
+}
+
+
+def picked(record, names):
+    """The named values of a record."""
+    return {name: record[name] for name in names}
+
+
+def settings(config):
+    """The told part of a resolved configuration: what it leaves out makes no text again when it changes."""
+    phantoms = f"{config['results_dir']}/phantom/"
+    used = {experiment["weight_map"] for experiment in config["experiments"]}
+    prediction = config["prediction"]
+    return {
+        **{key: [picked(record, names) for record in config[key]] for key, names in RECORDS.items()},
+        "phantoms": [record["name"] for record in config["volumes"] if str(record["path"]).startswith(phantoms)],
+        "normalization": picked(config["normalization"], ("method", "scope")),
+        "weight_maps": [
+            {**picked(record, WEIGHTS), "is_file": bool(record["path"])}
+            for record in config["weight_maps"]
+            if record["name"] in used
+        ],
+        "prediction": {
+            **picked(prediction, ("stitch", "tile", "halo", "flips", "precision")),
+            "full_volumes": [picked(job, ("volume", "ensemble")) for job in prediction["full_volumes"]],
+        },
+        "analysis": {part: picked(config["analysis"][part], names) for part, names in ANALYSIS.items()},
+    }
