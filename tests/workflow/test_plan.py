@@ -12,6 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 import configuration
 import network_costs
 import plan
+import plan_text
 from densecell import tiling, training, windows
 from densecell.devices import Computation
 from densecell.networks import NETWORKS, build_network
@@ -120,9 +121,9 @@ def test_other_padding_and_depth():
 
 def test_the_card_is_calibrated_on_the_authors_runs():
     step = 3 * network_costs.forward_flops("hybrid_2d3d_333", (5, 300, 300), 7, {})
-    assert plan.CARD_FLOPS / step == pytest.approx(1, abs=0.1)  # steps/s
+    assert plan_text.CARD_FLOPS / step == pytest.approx(1, abs=0.1)  # steps/s
     step = 3 * network_costs.forward_flops("unet_2d", (1, 572, 572), 7, {})
-    assert 5.9 / 1.5 < plan.CARD_FLOPS / step < 5.9
+    assert 5.9 / 1.5 < plan_text.CARD_FLOPS / step < 5.9
 
 
 # ------------------------------------------------------------------------------------------------- one experiment
@@ -208,10 +209,10 @@ def test_flips_multiply_a_prediction_and_halo_tiles_are_counted_without_margins(
 
 def test_how_predictions_are_made_is_told_where_it_is_not_the_plain_way():
     plain = costs().config["prediction"]
-    assert list(plan.prediction_lines(plain)) == []
-    assert list(plan.prediction_lines({**plain, "slabs": 4, "full_volumes": []})) == []
+    assert list(plan_text.prediction_lines(plain)) == []
+    assert list(plan_text.prediction_lines({**plain, "slabs": 4, "full_volumes": []})) == []
     settings = {**plain, "slabs": 4, "flips": ["z", "x"], "stitch": "halo", "memory_gb": 12.5}
-    slabs, flips, margins = plan.prediction_lines(settings)
+    slabs, flips, margins = plan_text.prediction_lines(settings)
     assert "4 slabs" in slabs and "mean over 4 flips (z, x)" in flips and "12.5 GB of memory" in margins
 
 
@@ -238,47 +239,47 @@ def test_what_is_not_known_is_a_question_mark():
     config["experiments"][1] |= {"network": "medicalnet", "window": [8, 48, 48], "options": {"resnet_depth": 50}}
     resolved = configuration.resolve(config, PRESETS)
     resolved["regions"] = [{**region, "z": None} for region in resolved["regions"]]
-    text = plan.report(resolved, config)
+    text = plan_text.report(resolved, config)
     assert re.search(r"unet +medicalnet +2 +\? +8 +\? +\? +\?", text)
 
 
 # -------------------------------------------------------------------------------------------------------- wording
 def test_numbers_in_words():
-    assert [plan.hours(x * plan.CARD_FLOPS * 3600) for x in (0.001, 0.25, 9.3, 247.2, 7252)] == [
+    assert [plan_text.hours(x * plan_text.CARD_FLOPS * 3600) for x in (0.001, 0.25, 9.3, 247.2, 7252)] == [
         "< 0.01",
         "0.25",
         "9.3",
         "250",
         "7,300",
     ]
-    assert plan.hours(None) == plan.size(None) == plan.number(None) == "?"
-    assert [plan.size(n) for n in (1, 2.5e6, 2.14e9, 3e12)] == ["1 MB", "3 MB", "2.1 GB", "3.0 TB"]
+    assert plan_text.hours(None) == plan_text.size(None) == plan_text.number(None) == "?"
+    assert [plan_text.size(n) for n in (1, 2.5e6, 2.14e9, 3e12)] == ["1 MB", "3 MB", "2.1 GB", "3.0 TB"]
 
 
 def test_report_of_the_tiny_configuration():
     config = runs.read_config("tests/workflow/tiny.yaml")
     resolved = configuration.resolve(config, PRESETS)
-    text = plan.report(resolved, config, on_gpu=False)
+    text = plan_text.report(resolved, config, on_gpu=False)
     assert re.search(r"hybrid +hybrid_2d3d_333 +2 +about 8 +8 +43,090 ", text)
     assert "4 training jobs" in text and "TFLOP/s" in text and "one CPU thread" in text and "results/tiny" in text
-    assert "CPU" not in plan.report(resolved, config) and "seeds_scale" not in text
+    assert "CPU" not in plan_text.report(resolved, config) and "seeds_scale" not in text
     assert re.search(r"An evaluation, as a share of the training between two: [0-9.]+ % every 4 steps \(hybrid\)", text)
-    assert plan.line(resolved).startswith("plan: 4 training jobs in all")
+    assert plan_text.line(resolved).startswith("plan: 4 training jobs in all")
 
 
 def test_evaluations_of_regions_of_unknown_size_are_not_told():
     tiny = costs()
-    assert len(plan.evaluation_texts(tiny)) > 0
+    assert len(plan_text.evaluation_texts(tiny)) > 0
     tiny.eval_images.append([None, 52, 104])
-    assert plan.evaluation_texts(tiny) == []
+    assert plan_text.evaluation_texts(tiny) == []
 
 
 def test_an_evaluation_that_comes_only_at_the_end_is_told_so():
     changes = {"steps": 8, "evaluate_every_steps": 4}
     experiment = {**runs.read_config("tests/workflow/tiny.yaml")["experiments"][0], "training": changes}
-    (often,) = plan.evaluation_texts(costs(experiments=[experiment]))
+    (often,) = plan_text.evaluation_texts(costs(experiments=[experiment]))
     changes["evaluate_every_steps"] = 1000
-    (once,) = plan.evaluation_texts(costs(experiments=[experiment]))
+    (once,) = plan_text.evaluation_texts(costs(experiments=[experiment]))
     assert re.fullmatch(r"[0-9.]+\s%\severy\s4\ssteps \(hybrid\)", often)
     assert re.fullmatch(r"[0-9.]+\s%\sonce,\sat\sthe\send \(hybrid\)", once)
     assert float(once.split("\xa0")[0]) == pytest.approx(float(often.split("\xa0")[0]) / 2, rel=0.05)
@@ -289,13 +290,13 @@ def test_report_counts_filmed_trainings():
     tiny = costs(videos={"training": [record]})
     assert tiny.filmed() == [tiny.training(tiny.config["experiments"][0])["flops"]]
     config = {**runs.read_config("tests/workflow/tiny.yaml"), "videos": {"training": [record]}}
-    text = plan.report(configuration.resolve(config, PRESETS), config)
+    text = plan_text.report(configuration.resolve(config, PRESETS), config)
     assert "film trainings: 1 more training job, < 0.01 GPU-hours." in text
 
 
 def test_report_says_what_seeds_scale_leaves_out():
     config = {**runs.read_config("tests/workflow/tiny.yaml"), "seeds_scale": 0.5}
-    text = plan.report(configuration.resolve(config, PRESETS), config)
+    text = plan_text.report(configuration.resolve(config, PRESETS), config)
     assert "seeds_scale 0.5 keeps seeds: hybrid 1 of 2, unet 1 of 2." in text
     assert "Sizes of ensembles left out with them: k = 2 of hybrid, unet." in text
 
