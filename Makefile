@@ -10,7 +10,7 @@ lint:                   ## style of Python and rules, and what Snakemake says ab
 	$(VENV)ruff check .
 	$(VENV)ruff format --check .
 	$(VENV)snakefmt --check $(SNAKEFILES)
-	PATH="$(abspath $(VENV)):$$PATH" .ci/lint_rules
+	PATH="$(abspath $(VENV)):$$PATH" snakemake --lint
 
 format:                 ## put Python and rules into the house style
 	$(VENV)ruff check --fix .
@@ -27,8 +27,9 @@ bench:                  ## all benchmarks, into docs/benchmarks.md; QUICK=1: onl
 	  echo "== $$name: $$(($$(date +%s) - started)) s"; \
 	done; echo; echo "all benchmarks: $$(($$(date +%s) - begun)) s$${failed:+; FAILED:$$failed}"; [ -z "$$failed" ]
 
-docs:                   ## docs/configuration.md from the schemas
+docs:                   ## docs/configuration.md from the schemas, and the graph of the rules in README.md
 	$(PYTHON) workflow/rules/configuration.py > docs/configuration.md
+	PATH="$(abspath $(VENV)):$$PATH" $(PYTHON) workflow/rules/rule_graph.py
 
 dag:                    ## the graph of the rules (needs Graphviz)
 	PATH="$(abspath $(VENV)):$$PATH" snakemake --rulegraph | dot -Tsvg > docs/images/rulegraph.svg

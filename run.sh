@@ -2,9 +2,11 @@
 # Run densecell. Needs Python 3.11 or newer with venv, and pip; everything else is installed once into .venv.
 #   ./run.sh                            the whole chain on the built-in phantom
 #   ./run.sh --configfile config/x.yaml your own configuration; all arguments go to Snakemake
-#   ./run.sh check [arguments]          check the configuration and the input files, run nothing
-#   ./run.sh plan [arguments]           show what would run, and why
-#   ./run.sh verify [arguments]         compare every result with the hash written beside it
+#   ./run.sh check [arguments]          check the configuration, all inputs and this machine, run nothing
+#   ./run.sh plan [arguments]           show what would run, why, and what it will cost
+#   ./run.sh verify [folder|arguments]  compare every result with the hash written beside it, and with its inputs
+#   ./run.sh explain FILE               tell how a result was made, from the raw data on
+#   ./run.sh crate [--configfile FILE]  export a run as an RO-Crate: results, code and how each result was made (--help)
 #   ./run.sh paper_figures              every table, figure and video of the paper, small, on the phantom
 #                                       (config/phantom_paper.yaml; another one with --configfile)
 #   ./run.sh download NAME [FOLDER]     fetch a public data set into data/NAME (docs/datasets.md)
@@ -12,19 +14,24 @@ set -eu
 cd "$(dirname "$0")"
 . workflow/install.sh
 install requirements.txt
+python workflow/rules/config_text.py "$@" # before Snakemake reads a configuration, which may hold programs
 case "${1:-}" in
   check)
     shift
-    if output=$(snakemake --dry-run "$@" 2>&1); then
-      echo "densecell: the configuration and its input files are fine; ./run.sh plan shows what would run."
-    else
-      printf '%s\n' "$output" >&2
-      exit 1
-    fi
-    exit ;;
+    exec python workflow/scripts/check_setup.py "$@" ;;
   plan)
     shift
     exec snakemake --dry-run "$@" ;;
+  explain)
+    shift
+    if [ $# -ne 1 ]; then
+      echo "usage: ./run.sh explain FILE, such as results/tables/volume_fractions.csv" >&2
+      exit 2
+    fi
+    exec python workflow/scripts/explain_result.py "$1" ;;
+  crate)
+    shift
+    exec python workflow/scripts/export_crate.py "$@" ;;
   download)
     shift
     exec python workflow/scripts/download_dataset.py --dataset "${1:-}" --output "${2:-data/${1:-}}" ;;
@@ -39,6 +46,9 @@ trap 'rm -f "$where"' EXIT
 export DENSECELL_RESULTS_FILE="$where"
 if [ "${1:-}" = verify ]; then
   shift
+  if [ $# -eq 1 ] && [ -d "$1" ]; then
+    exec python workflow/scripts/verify_results.py "$1"
+  fi
   snakemake --dry-run --quiet all "$@" >/dev/null
   exec python workflow/scripts/verify_results.py "$(cat "$where")"
 fi

@@ -1,5 +1,6 @@
 """For tests of the workflow: a copy of the project, Snakemake in it, and what a dry run says would run."""
 
+import hashlib
 import io
 import multiprocessing
 import os
@@ -14,11 +15,12 @@ from pathlib import Path
 import yaml
 
 REPO = Path(__file__).resolve().parents[1]
-PROJECT = ("Snakefile", "config.yaml", "config", "envs", "profiles", "workflow")
+PROJECT = ("CITATION.cff", "config.yaml", "config", "envs", "profiles", "workflow")
 PROJECT += ("tests/workflow/tiny.yaml", "tests/workflow/tiny_paper.yaml")
 TINY = ("--configfile", "tests/workflow/tiny.yaml")
 TINY_PAPER = (*TINY, "tests/workflow/tiny_paper.yaml")
 TARGETS = ("all", "paper_figures", "renderings", "videos")
+LAST = "compare_costs"  # runs whenever anything does: tests of what runs leave it out
 JOB = re.compile(r"\| tee \S*?/logs/(\S+)\.log$", re.MULTILINE)
 OPTION_WITHOUT_VALUE = re.compile(r" --[\w-]+ +(?=--)")
 STATISTICS = re.compile(r"^(\w+) +(\d+)$", re.MULTILINE)
@@ -80,8 +82,8 @@ def dry_run_output(folder, *arguments):
 
 def planned_jobs(output):
     """The jobs of a dry run's output as "rule/wildcards", such as train_network/unet_seed1 (names of their logs)."""
-    jobs = JOB.findall(output)
-    statistics = {rule: int(n) for rule, n in STATISTICS.findall(output) if rule not in (*TARGETS, "total")}
+    jobs = [job for job in JOB.findall(output) if job != LAST]
+    statistics = {rule: int(n) for rule, n in STATISTICS.findall(output) if rule not in (*TARGETS, LAST, "total")}
     assert statistics == Counter(job.split("/")[0] for job in jobs), output
     assert not OPTION_WITHOUT_VALUE.search(output), "a script would be called with an option that has no value"
     return set(jobs)
@@ -125,6 +127,26 @@ def write_config(path, config):
     """Write a whole configuration and return the arguments that use it."""
     path.write_text(yaml.safe_dump(config))
     return "--configfile", path
+
+
+def is_compared(name):
+    """Whether a file of the results, given below their folder, must be equal in two runs of equal settings.
+
+    Left out: logs and benchmarks; `*.run.*`, which hold times and hosts; restart states; and what Snakemake leaves.
+    """
+    *folders, last = Path(name).parts
+    aside = {"logs", "benchmarks", "restart", ".snakemake"}
+    return not (aside & set(folders[:1]) or ".run." in last or last == ".snakemake_timestamp")
+
+
+def compared_results(folder):
+    """{path below the folder of the results: SHA-256} of all that `is_compared`; what is half-written shows, too."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if path.is_file() and is_compared(name):
+            found[name] = hashlib.sha256(path.read_bytes()).hexdigest()
+    return found
 
 
 @contextmanager

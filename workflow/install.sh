@@ -3,7 +3,7 @@
 install() { # install REQUIREMENTS: make .venv if needed, install the pinned packages, put it on the PATH
   requirements=$1
   python=
-  for candidate in ${DENSECELL_PYTHON:-} python3 python3.13 python3.12 python3.11; do
+  for candidate in "${DENSECELL_PYTHON:-}" python3 python3.13 python3.12 python3.11; do
     if command -v "$candidate" >/dev/null 2>&1 \
       && "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
       python=$candidate

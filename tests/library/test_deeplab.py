@@ -230,8 +230,9 @@ def test_killed_and_resumed_equals_never_interrupted(kill_at):
 def test_a_checkpoint_keeps_batch_statistics_and_predicts_the_same(tmp_path):
     network = small("deeplab_drn")
     network.train()(picture(2, 1, 1, 40, 40))
-    spec = dict.fromkeys(checkpoints.KEYS) | {"network": "deeplab_drn", "options": {"base_width": 4}}
-    spec |= {"classes": list("abcd"), "targets": list("abcd")}
+    spec = {"network": "deeplab_drn", "options": {"base_width": 4}, "window": [1, 40, 40], "seeds": {}}
+    spec |= {"classes": list("abcd"), "targets": list("abcd"), "normalization": []}
+    spec |= {"activation": "softmax", "decision": "argmax"}
     checkpoints.write_checkpoint(tmp_path / "x.safetensors", network.state_dict(), spec)
     restored, _ = checkpoints.load_network(tmp_path / "x.safetensors")
     assert not restored.training

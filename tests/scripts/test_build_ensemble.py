@@ -12,7 +12,7 @@ CLASSES = [{"name": "background", "group": "background"}, {"name": "cell", "grou
 
 def write_checkpoint(path, experiment, seed, targets=("background", "cell")):
     path.parent.mkdir(parents=True)
-    spec = dict.fromkeys(checkpoints.KEYS)
+    spec = {"network": "unet_2d", "options": {}, "activation": "softmax", "normalization": [], "window": [1, 188, 188]}
     spec |= {"classes": ["background", "cell"], "targets": list(targets), "decision": "argmax"}
     spec |= {"experiment": experiment, "seeds": {"seed": seed}}
     checkpoints.write_checkpoint(path, {"w": torch.zeros(1)}, spec, {})

@@ -6,7 +6,7 @@ import picture_inputs as made_up
 import pytest
 
 import write_paper_index
-from densecell import paper
+from densecell import files, paper
 from densecell.paper_items import ITEMS
 
 CHOSEN = {name: {"name": name, "k": 2, "members": [{"seed": 2}]} for name in made_up.EXPERIMENTS}
@@ -36,7 +36,7 @@ def write(tmp_path):
         )
         arguments += ["--sentences", made_up.write_table(tmp_path / "sentences.csv", sentences)]
         (tmp_path / "figures").mkdir(exist_ok=True)
-        (tmp_path / "figures" / "x.png").write_bytes(b"png")
+        files.write_text(tmp_path / "figures" / "x.png", "png", {})
         arguments += ["--pictures", f"{tmp_path}/figures/x.png", "--output", f"{folder}/index.html"]
         videos = json.dumps([f"{tmp_path}/videos/eval_hybrid.mp4"] if items else [])
         write_paper_index.main([*arguments, "--items", json.dumps(items or {}), "--videos", videos])

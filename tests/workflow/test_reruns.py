@@ -21,7 +21,9 @@ def of_prediction(ensemble):
     """The prediction of the regions by an ensemble and what follows; only hybrid predicts a whole volume."""
     rules = ("predict_region/*_", "compute_confusion_matrix/*_", "compute_volume_fractions/*_")
     rules += ("compute_eval_metrics/", "choose_ensemble/")
-    follows = SCORES + FRACTIONS + "plot_segmentation/* " + (WHOLE if ensemble == "hybrid" else "")
+    follows = (
+        "make_methods_text " + SCORES + FRACTIONS + "plot_segmentation/* " + (WHOLE if ensemble == "hybrid" else "")
+    )
     return " ".join(rule + ensemble for rule in rules) + " " + follows
 
 
@@ -41,14 +43,15 @@ def of_region(region):
 TRAINING = of_training("hybrid") + of_training("unet")
 WEIGHTS = "build_weight_map/* plot_weight_map/* " + TRAINING
 COMPARISONS = "compute_confusion_matrix/* compute_volume_fractions/* "
-PICTURES = "plot_alignment/* plot_segmentation/* plot_weight_map/* plot_volume/*"
+CHECKS = "check_inputs plot_checks "
+PICTURES = "plot_checks plot_alignment/* plot_segmentation/* plot_weight_map/* plot_volume/*"
 NOTHING = ""
 
 CONFIG_CHANGES = [
     ("figures.colors.cell", "#00aa00", "plot_segmentation/* plot_weight_map/* plot_volume/*"),
     ("figures.dpi", 100, "plot_*"),
     ("figures.slices_per_region", 2, "plot_segmentation/* plot_volume/*"),
-    ("analysis.volume_fractions.margins_nm", [50, 100], "compute_volume_fractions/* " + FRACTIONS),
+    ("analysis.volume_fractions.margins_nm", [50, 100], "make_methods_text compute_volume_fractions/* " + FRACTIONS),
     ("analysis.volume_fractions.margin_nm", 50, "plot_volume_fractions write_summary plot_annotators/*"),
     ("weight_maps[0].edge_sigma_px", 5, NOTHING),  # `paper`, which no experiment names
     ("weight_maps[1].edge_sigma_px", 5, WEIGHTS),
@@ -59,10 +62,10 @@ CONFIG_CHANGES = [
     ("ensembles[1].random_draws", 3, NOTHING),  # two seeds give one set of two
     ("ensembles[1].n_singles", 1, "list_candidates/unet " + of_prediction("unet")),
     ("experiments[1].tile", [1, 252, 252], of_training("unet")),
-    ("analysis.comparison.n_bootstrap", 500, "compare_networks plot_network_comparison"),
-    ("regions[0].y", [0, 54], "normalize_region/train extract_labels/train_* " + WEIGHTS),
-    ("regions[2].z", [0, 4], of_region("test")),
-    ("regions[2].mask", "none", "compute_confusion_matrix/test_* " + SCORES),
+    ("analysis.comparison.n_bootstrap", 500, "make_methods_text compare_networks plot_network_comparison"),
+    ("regions[0].y", [0, 54], CHECKS + "normalize_region/train extract_labels/train_* " + WEIGHTS),
+    ("regions[2].z", [0, 4], CHECKS + of_region("test")),
+    ("regions[2].mask", "none", "make_methods_text compute_confusion_matrix/test_* " + SCORES),
     ("prediction.stitch", "depth", of_prediction("hybrid") + of_prediction("unet")),
     ("prediction.memory_gb", 4, of_prediction("hybrid") + of_prediction("unet")),
     ("prediction.flips", ["x"], of_prediction("hybrid") + of_prediction("unet")),
@@ -73,7 +76,9 @@ CONFIG_CHANGES = [
     (
         "volumes[1].alignment.method",
         "tiles",
-        "align_volume/subject2 plot_alignment/subject2 align_labels/subject2_* measure_intensity/subject2 "
+        "check_volume/subject2 "
+        + CHECKS
+        + "make_methods_text align_volume/subject2 plot_alignment/subject2 align_labels/subject2_* measure_intensity/subject2 "
         + of_region("test")
         + of_region("compare")
         + WHOLE,
@@ -81,8 +86,10 @@ CONFIG_CHANGES = [
     (
         "normalization.method",
         "percentile",
-        "measure_intensity/* normalize_region/* extract_labels/* " + COMPARISONS + WEIGHTS,
+        CHECKS + "measure_intensity/* normalize_region/* extract_labels/* " + COMPARISONS + WEIGHTS,
     ),
+    ("checks.guard_nm", 20, CHECKS),
+    ("checks.accept", ["guard_gap"], CHECKS),
     ("threads.training", 2, NOTHING),
     ("threads.preprocessing", 3, NOTHING),
     ("device", "cpu", NOTHING),
@@ -103,6 +110,7 @@ FILE_CHANGES = {
         COMPARISONS + "compute_tissue_fractions/* " + TRAINING,
     ),
     "one network": (LIBRARY + "networks/unet_2d.py", 'padding="valid"', 'padding="same"', of_training("unet")),
+    "a check": (LIBRARY + "slice_checks.py", "DEVIATIONS = 8", "DEVIATIONS = 9", "check_volume/* " + CHECKS),
     "a network more": (LIBRARY + "networks/__init__.py", NETWORKS, NETWORKS + ' "new": ("new", "New"),', NOTHING),
     "pictures of slices": (LIBRARY + "rendering.py", "import numpy as np", "import numpy as np, math", PICTURES),
     "environment, read with --use-conda only": ("envs/report.yaml", "numpy=2.4.6", "numpy=2.4.5", NOTHING),

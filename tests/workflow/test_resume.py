@@ -150,6 +150,15 @@ def test_a_terminated_training_saves_first_and_resumes_there(project, command, u
     assert training.results() == uninterrupted
 
 
+def test_a_terminated_training_whose_log_has_ended_saves_first(project, command, tmp_path):
+    training = Training(project, command, tmp_path, save_every_minutes=NEVER)
+    process = training.start()
+    assert f"{STEPS} steps" in process.stderr.readline()
+    process.stderr.close()
+    process.terminate()
+    assert process.wait(TIMEOUT_S) == 143 and training.restart.exists()
+
+
 def test_a_training_killed_before_its_first_state_starts_again(project, command, tmp_path):
     training = Training(project, command, tmp_path, save_every_minutes=NEVER, steps=10)
     process = training.start()

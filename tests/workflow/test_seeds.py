@@ -73,4 +73,4 @@ def test_the_schema_says_what_seeds_may_be():
     schema = config_schema.load(str(configuration.SCHEMA_DIR / "config.schema.yaml"))
     seeds_schema = schema["properties"]["experiments"]["items"]["properties"]["seeds"]
     text = config_schema.describe(seeds_schema)
-    assert text == "a whole number, 1 or more; or a list of whole numbers, each 0 or more"
+    assert text == "a whole number, 1 or more, at most 10000; or a list of whole numbers, each 0 or more"

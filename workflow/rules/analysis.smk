@@ -13,7 +13,7 @@ rule compute_volume_fractions:
         "../../envs/imaging.yaml"
     threads: config["threads"]["preprocessing"]
     params:
-        predictions=lambda w: " ".join(volumes_of(w, predictor_names(w))),
+        predictions=lambda w: volumes_of(w, predictor_names(w)),
         predictors=lambda w: as_json(predictor_names(w)),
         key_columns=table_keys,
         settings=select(config["analysis"]["volume_fractions"], "margins_nm"),
@@ -22,10 +22,11 @@ rule compute_volume_fractions:
     message:
         "Computing volume fractions of {wildcards.ensemble} in {wildcards.region} against {wildcards.reference}"
     shell:
-        "python {SCRIPTS}/compute_volume_fractions.py --reference {input.reference[0]:q} "
-        "--predictions {params.predictions} --predictors {params.predictors:q} --keys {params.key_columns:q} "
+        f"python {SCRIPTS}/compute_volume_fractions.py "
+        "--reference {input.reference[0]:q} "
+        "--predictions {params.predictions:q} --predictors {params.predictors:q} --keys {params.key_columns:q} "
         "--settings {params.settings:q} --classes {params.classes:q} --output {output:q} "
-        "--threads {threads} --code-hash {params.code} 2>&1 | tee {log:q}"
+        "--threads {threads:q} --code-hash {params.code:q} 2>&1 | tee {log:q}"
 
 
 rule compute_tissue_fractions:
@@ -45,14 +46,10 @@ rule compute_tissue_fractions:
     message:
         "Computing volume fractions of the whole volume {wildcards.volume}"
     shell:
-        "python {SCRIPTS}/compute_volume_fractions.py --predictions {input.folder}/labels.ome.zarr --predictors '[\"chosen\"]' "
-        "--keys {params.key_columns:q} --classes {params.classes:q} --output {output:q} "
-        "--threads {threads} --code-hash {params.code} 2>&1 | tee {log:q}"
-
-
-def fraction_files():
-    scored = [f.replace("/confusion/", "/volume_fractions/") for f in confusion_files()]
-    return scored + [f"{R}/volume_fractions/{v}/none/{e}.csv" for v, e in FULL]
+        f"python {SCRIPTS}/compute_volume_fractions.py "
+        "--predictions {input.folder:q}/labels.ome.zarr "
+        "--predictors '[\"chosen\"]' --keys {params.key_columns:q} --classes {params.classes:q} --output {output:q} "
+        "--threads {threads:q} --code-hash {params.code:q} 2>&1 | tee {log:q}"
 
 
 rule gather_volume_fractions:
@@ -69,7 +66,9 @@ rule gather_volume_fractions:
     message:
         "Gathering volume fractions"
     shell:
-        "python {SCRIPTS}/gather_tables.py --tables {input:q} --output {output:q} --code-hash {params.code} 2>&1 | tee {log:q}"
+        f"python {SCRIPTS}/gather_tables.py "
+        "--tables {input:q} --output {output:q} "
+        "--code-hash {params.code:q} 2>&1 | tee {log:q}"
 
 
 TABLES = [f"{R}/tables/{name}.csv" for name in ("ranking", "metrics", "confusion", "volume_fractions")]
@@ -94,8 +93,9 @@ rule compare_annotators:
     message:
         "Comparing people with each other and with networks"
     shell:
-        "python {SCRIPTS}/compare_annotators.py --metrics {input.metrics:q} --chosen {input.chosen:q} --output {output:q} "
-        "--code-hash {params.code} 2>&1 | tee {log:q}"
+        f"python {SCRIPTS}/compare_annotators.py "
+        "--metrics {input.metrics:q} --chosen {input.chosen:q} "
+        "--output {output:q} --code-hash {params.code:q} 2>&1 | tee {log:q}"
 
 
 rule plot_annotators:
@@ -106,12 +106,16 @@ rule plot_annotators:
         chosen=[f"{R}/ensembles/{name}/chosen.json" for name in ENSEMBLES],
     output:
         agreement=report(
-            f"{R}/figures/annotators_{{region}}.png", caption="../report/annotators.rst", category="5 Evaluation"
+            f"{R}/figures/annotators_{{region}}.png",
+            caption="../report/annotators.rst",
+            category="5 Evaluation",
+            labels={"result": "People and networks: {region}"},
         ),
         confusion=report(
             f"{R}/figures/annotator_confusion_{{region}}.png",
             caption="../report/annotator_confusion.rst",
             category="5 Evaluation",
+            labels={"result": "Who takes what for what: {region}"},
         ),
     log:
         f"{R}/logs/plot_annotators/{{region}}.log",
@@ -125,10 +129,12 @@ rule plot_annotators:
     message:
         "Drawing people and networks in {wildcards.region}"
     shell:
-        "python {SCRIPTS}/plot_annotators.py --agreement {input.agreement:q} --confusion {input.confusion:q} "
-        "--fractions {input.fractions:q} --chosen {input.chosen:q} --region {wildcards.region} "
-        "--margin-nm {params.margin_nm} --classes {params.classes:q} --dpi {params.dpi} --output {output.agreement:q} "
-        "--confusion-output {output.confusion:q} --code-hash {params.code} 2>&1 | tee {log:q}"
+        f"python {SCRIPTS}/plot_annotators.py "
+        "--agreement {input.agreement:q} --confusion {input.confusion:q} "
+        "--fractions {input.fractions:q} --chosen {input.chosen:q} --region {wildcards.region:q} "
+        "--margin-nm {params.margin_nm:q} --classes {params.classes:q} --dpi {params.dpi:q} "
+        "--output {output.agreement:q} --confusion-output {output.confusion:q} "
+        "--code-hash {params.code:q} 2>&1 | tee {log:q}"
 
 
 ANNOTATOR_OUTPUTS = [f"{R}/tables/annotator_agreement.csv"] if SHARED_REGIONS else []

@@ -1,35 +1,34 @@
 """What the rules share: the checked configuration, lookups in it, names of files, and the code hash."""
 
-import glob
 import json
 import math
 import os
 import random
-import sys
 
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
-ROOT = workflow.basedir
-SCRIPTS = os.path.join(ROOT, "workflow", "scripts")
-sys.path.insert(0, os.path.join(ROOT, "workflow", "rules"))
-
 import code_hash
 import configuration
-import plan
+import headers
+import machine
+import plan_run
+import plan_text
+import provenance
 
-requested = config
+requested = in_module(config)
 try:
     config = configuration.prepare(
-        config, os.path.join(ROOT, "config", "presets.yaml"), os.path.join(ROOT, "workflow", "schemas")
+        requested, own("config", "presets.yaml"), own("workflow", "schemas"), files_may_come=IS_MODULE
     )
 except configuration.ConfigurationError as error:
     raise WorkflowError(str(error)) from None
 
 R = config["results_dir"]
-if os.environ.get("DENSECELL_RESULTS_FILE"):  # run.sh asks where the report belongs
-    with open(os.environ["DENSECELL_RESULTS_FILE"], "w") as handle:
-        handle.write(R)
+machine.tell_jobs(workflow, config, ROOT, COMMIT)
+machine.tell_run_sh(workflow, R)
+if IS_MODULE and workflow.is_main_process and not workflow.output_settings.dryrun:  # its onstart is never called
+    provenance.keep_config(config, os.path.join(R, "run"))
 
 
 def by_name(key):
@@ -39,19 +38,32 @@ def by_name(key):
 VOLUMES, LABELS, REGIONS, PHANTOMS = (by_name(key) for key in ("volumes", "labels", "regions", "phantom"))
 EXPERIMENTS, ENSEMBLES, WEIGHT_MAPS = (by_name(key) for key in ("experiments", "ensembles", "weight_maps"))
 CLASSES = json.dumps([{"name": c["name"], "group": c["group"]} for c in config["classes"]])
-SUFFIXES = (".tif", ".tiff", ".png")
 ANNOTATION = "annotation"  # the experiment column of annotators, who are compared like networks
 
-# a GPU job locally holds the one gpu the default profile grants; without a GPU, jobs only share the cores
-GPUS = int(config["device"] == "cuda" or (config["device"] == "auto" and os.path.exists("/dev/nvidia0")))
+# the computer that submits the jobs of a cluster seldom has a GPU itself, so a profile says what auto means for them
+DEVICE = config["device"]
+if DEVICE == "auto" and "device" in (workflow.resource_settings.default_resources or ()):
+    DEVICE = workflow.resource_settings.default_resources["device"].raw
 
-if plan.is_shown(workflow):
-    logger.info(plan.report(config, requested, bool(GPUS)))
+# a GPU job locally holds the one gpu the default profile grants; without a GPU, jobs only share the cores
+GPUS = int(DEVICE == "cuda" or (DEVICE == "auto" and machine.has_gpu()))
+
+if plan_text.is_shown(workflow):
+    logger.info(plan_text.report(config, requested, bool(GPUS)))
+    logger.addHandler(plan_run.AfterStatistics(workflow, config, bool(GPUS), logger))
 
 
 onstart:
     if workflow.is_main_process:
-        logger.info(plan.line(config))
+        logger.info(plan_text.line(config))
+        try:
+            provenance.keep_config(config, os.path.join(R, "run"))
+            plan_run.keep(workflow, config, bool(GPUS), logger)
+        except OSError as error:
+            raise WorkflowError(
+                f"{R}: the folder of the results can't be written ({error.strerror}). Free some space, correct its "
+                "permissions, or set results_dir to another folder."
+            ) from None
 
 
 wildcard_constraints:
@@ -68,7 +80,7 @@ wildcard_constraints:
 
 def code(script, *networks):
     """Hash of a script and of all project code it imports, for `params: code=`."""
-    return code_hash.code_hash(script, SCRIPTS, networks)
+    return code_hash.code_hash(script, own("workflow", "scripts"), networks)
 
 
 def as_json(value):
@@ -82,22 +94,23 @@ def select(record, *keys):
 
 def source_files(record):
     """The files of a volume or label source: folders and globs are expanded, slices in natural order."""
-    paths = record["path"] if isinstance(record["path"], list) else [record["path"]]
-    files = []
-    for path in paths:
-        if os.path.isdir(path) and not path.rstrip("/").endswith(".zarr"):
-            path = os.path.join(path, "*")
-        if any(c in path for c in "*?["):
-            found = [f for f in glob.glob(path) if f.lower().endswith(SUFFIXES)]
-            files += sorted(found, key=configuration.natural_key)
-        else:
-            files.append(path)
-    return files
+    return [str(file) for file in headers.input_files(record["path"])]
+
+
+def source_words(*records):
+    """What scripts are told of sources: paths as the configuration has them. The names of all slices may be too long."""
+    return [path for r in records for path in (r["path"] if isinstance(r["path"], list) else [r["path"]])]
+
+
+def option(name, *values):
+    """An option of a script as a list of words, or none without a value; the shell line quotes each word (`:q`)."""
+    words = [str(value) for value in values if value]
+    return [name, *words] if words else []
 
 
 def with_sidecar(path):
     """A volume as input: the store and the sidecar that tells its content."""
-    return [path, path + ".json"]
+    return [path, f"{path}.json"]
 
 
 def regions_of(*roles):

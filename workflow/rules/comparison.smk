@@ -3,11 +3,6 @@
 COMPARISON = config["analysis"]["comparison"]
 
 
-def experiment_of():
-    """{ensemble: experiment} of the ensembles of one experiment, whose seeds are predicted singly."""
-    return {name: e["experiments"][0] for name, e in ENSEMBLES.items() if len(e["experiments"]) == 1}
-
-
 rule compare_networks:
     input:
         ranking=f"{R}/tables/ranking.csv",
@@ -15,7 +10,10 @@ rule compare_networks:
     output:
         table=f"{R}/tables/network_comparison.csv",
         text=report(
-            f"{R}/tables/network_comparison_text.csv", caption="../report/comparison_text.rst", category="5 Evaluation"
+            f"{R}/tables/network_comparison_text.csv",
+            caption="../report/comparison_text.rst",
+            category="5 Evaluation",
+            labels={"result": "Comparison of experiments, in words"},
         ),
     log:
         f"{R}/logs/compare_networks.log",
@@ -31,10 +29,11 @@ rule compare_networks:
     message:
         "Comparing the experiments by all their runs"
     shell:
-        "python {SCRIPTS}/compare_networks.py --ranking {input.ranking:q} --metrics {input.metrics:q} "
-        "--experiment-of {params.experiment_of:q} --confidence {params.confidence} --n-bootstrap {params.n_bootstrap} "
-        "--seed {params.seed} --low-miou {params.low_miou} --output {output.table:q} --text {output.text:q} "
-        "--code-hash {params.code} 2>&1 | tee {log:q}"
+        f"python {SCRIPTS}/compare_networks.py "
+        "--ranking {input.ranking:q} --metrics {input.metrics:q} "
+        "--experiment-of {params.experiment_of:q} --confidence {params.confidence:q} "
+        "--n-bootstrap {params.n_bootstrap:q} --seed {params.seed:q} --low-miou {params.low_miou:q} "
+        "--output {output.table:q} --text {output.text:q} --code-hash {params.code:q} 2>&1 | tee {log:q}"
 
 
 rule plot_network_comparison:
@@ -43,7 +42,10 @@ rule plot_network_comparison:
         comparison=f"{R}/tables/network_comparison.csv",
     output:
         report(
-            f"{R}/figures/network_comparison.png", caption="../report/network_comparison.rst", category="5 Evaluation"
+            f"{R}/figures/network_comparison.png",
+            caption="../report/network_comparison.rst",
+            category="5 Evaluation",
+            labels={"result": "Comparison of experiments"},
         ),
     log:
         f"{R}/logs/plot_network_comparison.log",
@@ -56,9 +58,10 @@ rule plot_network_comparison:
     message:
         "Drawing the comparison of the experiments"
     shell:
-        "python {SCRIPTS}/plot_network_comparison.py --ranking {input.ranking:q} --comparison {input.comparison:q} "
-        "--confidence {params.confidence} --dpi {params.dpi} --output {output:q} "
-        "--code-hash {params.code} 2>&1 | tee {log:q}"
+        f"python {SCRIPTS}/plot_network_comparison.py "
+        "--ranking {input.ranking:q} --comparison {input.comparison:q} "
+        "--confidence {params.confidence:q} --dpi {params.dpi:q} --output {output:q} "
+        "--code-hash {params.code:q} 2>&1 | tee {log:q}"
 
 
 rule compute_ensemble_gain:
@@ -77,8 +80,9 @@ rule compute_ensemble_gain:
     message:
         "Gathering what ensembles gain with their size"
     shell:
-        "python {SCRIPTS}/compute_ensemble_gain.py --metrics {input.metrics:q} --ensembles {params.ensembles:q} "
-        "--coverage {params.coverage} --output {output:q} --code-hash {params.code} 2>&1 | tee {log:q}"
+        f"python {SCRIPTS}/compute_ensemble_gain.py "
+        "--metrics {input.metrics:q} --ensembles {params.ensembles:q} "
+        "--coverage {params.coverage:q} --output {output:q} --code-hash {params.code:q} 2>&1 | tee {log:q}"
 
 
 rule plot_ensemble_gain:
@@ -86,7 +90,12 @@ rule plot_ensemble_gain:
         gain=f"{R}/tables/ensemble_gain.csv",
         chosen=[f"{R}/ensembles/{name}/chosen.json" for name in ENSEMBLES],
     output:
-        report(f"{R}/figures/ensemble_gain.png", caption="../report/ensemble_gain.rst", category="3 Ensembles"),
+        report(
+            f"{R}/figures/ensemble_gain.png",
+            caption="../report/ensemble_gain.rst",
+            category="3 Ensembles",
+            labels={"result": "What averaging gains"},
+        ),
     log:
         f"{R}/logs/plot_ensemble_gain.log",
     conda:
@@ -98,9 +107,10 @@ rule plot_ensemble_gain:
     message:
         "Drawing what ensembles gain with their size"
     shell:
-        "python {SCRIPTS}/plot_ensemble_gain.py --gain {input.gain:q} --chosen {input.chosen:q} "
-        "--coverage {params.coverage} --dpi {params.dpi} --output {output:q} "
-        "--code-hash {params.code} 2>&1 | tee {log:q}"
+        f"python {SCRIPTS}/plot_ensemble_gain.py "
+        "--gain {input.gain:q} --chosen {input.chosen:q} "
+        "--coverage {params.coverage:q} --dpi {params.dpi:q} --output {output:q} "
+        "--code-hash {params.code:q} 2>&1 | tee {log:q}"
 
 
 COMPARISON_TABLES = [

@@ -13,6 +13,7 @@ import yaml
 import analysis_checks
 import config_checks
 import config_schema
+import config_text
 import data_checks
 import paper_config
 import prediction_checks
@@ -89,11 +90,15 @@ def class_records(config):
 def check(config, presets, schema_dir=SCHEMA_DIR):
     """All findings about a configuration and its presets, none if they are sound."""
     full, preset_schema = _schemas(schema_dir)
+    unprintable = list(config_text.check_texts(config))
+    if unprintable:  # no other message may repeat such a text
+        return unprintable
     config, presets = config_schema.with_text_keys(config), config_schema.with_text_keys(presets)
     resolved = resolve(config, presets, schema_dir)
     preset_names = [p["name"] for p in config_schema.fill(presets, preset_schema)["presets"]]
     shapes = {}  # ("volumes" or "labels", name) -> (Z, Y, X) of the files, from check_files
     found = itertools.chain(
+        config_text.check_paths(resolved),
         config_schema.findings(presets, preset_schema),
         config_schema.findings(config, full),
         config_checks.check_names(resolved, preset_names),
@@ -127,14 +132,24 @@ def report(findings):
         f"{i}. {f.path}\n   found:    {f.found}\n   expected: {f.expected}\n   to do:    {f.hint}"
         for i, f in enumerate(findings, 1)
     ]
+    blocks = [config_text.in_plain_lines(block) for block in blocks]  # names of files, too, may hold anything
     head = f"The configuration has {count}. Each key is explained in docs/configuration.md."
     return "\n\n".join([head, *blocks])
 
 
-def prepare(config, presets_path, schema_dir=SCHEMA_DIR):
-    """The checked configuration, ready for the rules. Raises ConfigurationError with all findings."""
+def prepare(config, presets_path, schema_dir=SCHEMA_DIR, files_may_come=False):
+    """The checked configuration, ready for the rules. Raises ConfigurationError with all findings.
+
+    Where `files_may_come`, an input file that is missing is none: another rule may make it, and Snakemake tells if none does.
+    """
+    try:
+        config_text.check_values(config)
+    except config_text.HostileText as error:
+        raise ConfigurationError(str(error)) from error
     presets = load_presets(presets_path)
     found = check(config, presets, schema_dir)
+    if files_may_come:
+        found = [finding for finding in found if finding.expected not in data_checks.MISSING]
     if found:
         raise ConfigurationError(report(found))
     return resolve(config, presets, schema_dir)

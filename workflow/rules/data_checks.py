@@ -4,14 +4,16 @@ Each check takes the resolved configuration, in which None stands for what the s
 yields findings.
 """
 
-import re
 from pathlib import Path
 
+import config_text
 import headers
 import public_datasets
 from config_checks import by_name, unknown_name
-from config_schema import Finding, did_you_mean, show
+from config_schema import Finding, show
 from network_sizes import NETWORK_SIZES, output_size
+
+MISSING = ("existing files", "an existing table")  # what is expected where an input file is not there
 
 
 def check_files(config, shapes):
@@ -38,7 +40,7 @@ def check_files(config, shapes):
         if truth and not truth.startswith(phantom_folder) and not Path(truth).exists():
             found = f"no file {truth}; {headers.folder_contents(truth)}"
             hint = "Correct the path, or set truth: null."
-            yield Finding(f"volumes[{i}].truth", found, "an existing table", hint)
+            yield Finding(f"volumes[{i}].truth", found, MISSING[1], hint)
 
 
 def _check_phantom(where, record, name, phantoms):
@@ -55,15 +57,15 @@ def _check_phantom(where, record, name, phantoms):
 def check_source(where, record):
     """Findings about the files of a volume, label source or external volume; returns the stack's shape or None."""
     path, files = record["path"], headers.input_files(record["path"])
+    odd = next((f for file in files for f in config_text.path_finding(f"{where}.path", str(file))), None)
+    if odd:
+        yield odd
+        return None
     missing = [str(p) for p in files if not p.exists()] if files else [path]
     if missing:
         hint = "Correct the path, or give the folder of the data: --config data_root=FOLDER."
-        placeholder = re.search(r"\{(\w*)\}", missing[0])
-        if placeholder:
-            near = did_you_mean(placeholder[1], ["data_root", "results_dir"])
-            hint = near or "Only {data_root} and {results_dir} are replaced in paths."
         found = f"no file at {missing[0]}; {headers.folder_contents(missing[0])}"
-        yield Finding(f"{where}.path", found, "existing files", hint)
+        yield Finding(f"{where}.path", found, MISSING[0], hint)
         return None
     gaps = headers.missing_numbers(files) if headers.is_series(path) else []
     if gaps and not record.get("allow_gaps"):

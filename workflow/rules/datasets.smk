@@ -9,22 +9,8 @@ FILE_KEYS = ("path", "axes", "compare_with")  # of a weight map; a computed one 
 COMPUTED = [name for name, record in WEIGHT_MAPS.items() if not record["path"]]
 
 
-def names_only(names):
-    """A wildcard constraint for these names, and nothing if there are none."""
-    return "|".join(names) or "$^"
-
-
-def computed_for(imported):
-    """The computed weight map that an imported one is compared with."""
-    return WEIGHT_MAPS[imported]["compare_with"] or COMPUTED[0]
-
-
 # (imported weight map, computed one, train region)
 PAIRS = [(name, computed_for(name), region) for name in IMPORTED if COMPUTED for region in regions_of("train")]
-
-
-localrules:
-    download_dataset,
 
 
 # Files that are there, by hand or from an earlier run, are no outputs: Snakemake deletes the outputs of a job before it runs.
@@ -33,6 +19,7 @@ rule download_dataset:
         DATASET_FILES,
     log:
         f"{R}/logs/download_dataset/{'_'.join(DATASETS)}.log",
+    localrule: True
     conda:
         "../../envs/imaging.yaml"
     params:
@@ -42,8 +29,9 @@ rule download_dataset:
     message:
         "Downloading the public data set {params.datasets}"
     shell:
-        "python {SCRIPTS}/download_dataset.py --dataset {params.datasets} --data-root {params.data_root:q} "
-        "--code-hash {params.code} 2>&1 | tee {log:q}"
+        f"python {SCRIPTS}/download_dataset.py "
+        "--dataset {params.datasets:q} --data-root {params.data_root:q} "
+        "--code-hash {params.code:q} 2>&1 | tee {log:q}"
 
 
 rule import_weight_map:
@@ -70,9 +58,10 @@ rule import_weight_map:
     message:
         "Importing the weight map {wildcards.weight_map} of the region {wildcards.region}"
     shell:
-        "python {SCRIPTS}/import_weight_map.py --weights {input.weights:q} --volume {input.volume[0]:q} "
-        "--image {input.image[0]:q} --labels {input.labels[0]:q} --axes {params.axes} --floor {params.floor} "
-        "--output {output.weights:q} --code-hash {params.code} 2>&1 | tee {log:q}"
+        f"python {SCRIPTS}/import_weight_map.py "
+        "--weights {input.weights:q} --volume {input.volume[0]:q} "
+        "--image {input.image[0]:q} --labels {input.labels[0]:q} --axes {params.axes:q} --floor {params.floor:q} "
+        "--output {output.weights:q} --code-hash {params.code:q} 2>&1 | tee {log:q}"
 
 
 rule compare_weight_maps:
@@ -95,10 +84,11 @@ rule compare_weight_maps:
     message:
         "Comparing imported weight maps with computed ones"
     shell:
-        "python {SCRIPTS}/compare_weight_maps.py --imported {input.imported:q} --computed {input.computed:q} "
+        f"python {SCRIPTS}/compare_weight_maps.py "
+        "--imported {input.imported:q} --computed {input.computed:q} "
         "--labels {input.labels:q} --all-labels {input.all_labels:q} --imported-settings {params.imported:q} "
         "--computed-settings {params.computed:q} --regions {params.regions:q} --output {output:q} "
-        "--code-hash {params.code} 2>&1 | tee {log:q}"
+        "--code-hash {params.code:q} 2>&1 | tee {log:q}"
 
 
 rule plot_weight_map_comparison:
@@ -112,6 +102,7 @@ rule plot_weight_map_comparison:
             f"{R}/figures/weight_map_comparison_{{weight_map}}_{{region}}.png",
             caption="../report/weight_map_comparison.rst",
             category="1 Preprocessing",
+            labels={"result": "Imported and computed weights: {region}, {weight_map}"},
         ),
     log:
         f"{R}/logs/plot_weight_map_comparison/{{weight_map}}_{{region}}.log",
@@ -128,10 +119,12 @@ rule plot_weight_map_comparison:
     message:
         "Drawing imported and computed weights of {wildcards.region}"
     shell:
-        "python {SCRIPTS}/plot_weight_map_comparison.py --labels {input.labels[0]:q} --computed {input.computed[0]:q} "
-        "--imported {input.imported[0]:q} --table {input.table:q} --region {wildcards.region} --names {params.names:q} "
-        "--colors {params.colors:q} --classes {params.classes:q} --dpi {params.dpi} --output {output:q} "
-        "--code-hash {params.code} 2>&1 | tee {log:q}"
+        f"python {SCRIPTS}/plot_weight_map_comparison.py "
+        "--labels {input.labels[0]:q} "
+        "--computed {input.computed[0]:q} --imported {input.imported[0]:q} --table {input.table:q} "
+        "--region {wildcards.region:q} --names {params.names:q} --colors {params.colors:q} "
+        "--classes {params.classes:q} --dpi {params.dpi:q} --output {output:q} "
+        "--code-hash {params.code:q} 2>&1 | tee {log:q}"
 
 
 # what `rule all` asks for beside the other tables and figures; empty without a weight map that has a path

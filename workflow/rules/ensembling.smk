@@ -1,10 +1,6 @@
 """Member lists of the best k networks, and the k the eval regions choose; each ensemble by itself."""
 
 
-def checkpoints_of(ensemble):
-    return [f"{R}/models/{e}/seed{s}/best.safetensors" for e, s in members_of(ensemble)]
-
-
 rule rank_candidates:
     input:
         lambda w: [f"{R}/models/{e}/seed{s}/history.csv" for e, s in members_of(w.ensemble)],
@@ -19,8 +15,9 @@ rule rank_candidates:
     message:
         "Ranking the candidates of {wildcards.ensemble} by eval MIoU"
     shell:
-        "python {SCRIPTS}/rank_networks.py --histories {input:q} --output {output:q} "
-        "--code-hash {params.code} 2>&1 | tee {log:q}"
+        f"python {SCRIPTS}/rank_networks.py "
+        "--histories {input:q} --output {output:q} "
+        "--code-hash {params.code:q} 2>&1 | tee {log:q}"
 
 
 rule build_ensemble:
@@ -40,9 +37,10 @@ rule build_ensemble:
     message:
         "Choosing the best {wildcards.k} of {wildcards.ensemble}"
     shell:
-        "python {SCRIPTS}/build_ensemble.py --ranking {input.ranking:q} --checkpoints {input.checkpoints:q} "
-        "--name {wildcards.ensemble} --experiments {params.experiments:q} --top-k {wildcards.k} "
-        "--classes {params.classes:q} --output {output:q} --code-hash {params.code} 2>&1 | tee {log:q}"
+        f"python {SCRIPTS}/build_ensemble.py "
+        "--ranking {input.ranking:q} --checkpoints {input.checkpoints:q} "
+        "--name {wildcards.ensemble:q} --experiments {params.experiments:q} --top-k {wildcards.k:q} "
+        "--classes {params.classes:q} --output {output:q} --code-hash {params.code:q} 2>&1 | tee {log:q}"
 
 
 rule list_candidates:
@@ -64,10 +62,11 @@ rule list_candidates:
     message:
         "Listing the networks of {wildcards.ensemble} that are predicted"
     shell:
-        "python {SCRIPTS}/build_ensemble.py --ranking {input.ranking:q} --checkpoints {input.checkpoints:q} "
-        "--name {wildcards.ensemble} --experiments {params.experiments:q} --top-k {params.largest} "
+        f"python {SCRIPTS}/build_ensemble.py "
+        "--ranking {input.ranking:q} --checkpoints {input.checkpoints:q} "
+        "--name {wildcards.ensemble:q} --experiments {params.experiments:q} --top-k {params.largest:q} "
         "--also {params.singles:q} --classes {params.classes:q} --output {output:q} "
-        "--code-hash {params.code} 2>&1 | tee {log:q}"
+        "--code-hash {params.code:q} 2>&1 | tee {log:q}"
 
 
 rule choose_ensemble:
@@ -86,6 +85,7 @@ rule choose_ensemble:
     message:
         "Choosing k for {wildcards.ensemble} on the eval regions"
     shell:
-        "python {SCRIPTS}/choose_ensemble.py --metrics {input.metrics:q} --name {wildcards.ensemble} "
+        f"python {SCRIPTS}/choose_ensemble.py "
+        "--metrics {input.metrics:q} --name {wildcards.ensemble:q} "
         "--top-k {params.top_k:q} --member-lists {input.member_lists:q} --output {output:q} "
-        "--code-hash {params.code} 2>&1 | tee {log:q}"
+        "--code-hash {params.code:q} 2>&1 | tee {log:q}"

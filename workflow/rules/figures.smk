@@ -6,16 +6,6 @@ CHOSEN = [f"{R}/ensembles/{name}/chosen.json" for name in ENSEMBLES]
 USED_WEIGHT_MAPS = sorted({e["weight_map"] for e in EXPERIMENTS.values()})
 
 
-def shown_predictors(ensemble):
-    """What a picture shows of an ensemble: its largest top-k."""
-    return [f"top{max(ENSEMBLES[ensemble]['top_k'])}"]
-
-
-def shown(region):
-    """(title, volume) of the predictions shown beside a region."""
-    return [(f"{e} {p}", f"{R}/predictions/{region}/{e}/{p}.ome.zarr") for e in ENSEMBLES for p in shown_predictors(e)]
-
-
 rule plot_alignment:
     input:
         shifts=f"{R}/aligned/{{volume}}/shifts.csv",
@@ -23,22 +13,28 @@ rule plot_alignment:
         after=with_sidecar(f"{R}/aligned/{{volume}}/image.ome.zarr"),
         truth=truth_of,
     output:
-        report(f"{R}/figures/alignment_{{volume}}.png", caption="../report/alignment.rst", category="1 Preprocessing"),
+        report(
+            f"{R}/figures/alignment_{{volume}}.png",
+            caption="../report/alignment.rst",
+            category="1 Preprocessing",
+            labels={"result": "Alignment: {volume}"},
+        ),
     log:
         f"{R}/logs/plot_alignment/{{volume}}.log",
     conda:
         "../../envs/report.yaml"
     params:
-        truth=lambda w, input: f"--truth {input.truth}" if input.truth else "",
+        truth=lambda w, input: option("--truth", input.truth),
         binning=lambda w: as_json(VOLUMES[w.volume]["binning"]),
         dpi=DPI,
         code=code("plot_alignment"),
     message:
         "Drawing the alignment of {wildcards.volume}"
     shell:
-        "python {SCRIPTS}/plot_alignment.py --shifts {input.shifts:q} --before {input.before[0]:q} --after {input.after[0]:q} "
-        "{params.truth} --binning {params.binning:q} --title {wildcards.volume} --dpi {params.dpi} --output {output:q} "
-        "--code-hash {params.code} 2>&1 | tee {log:q}"
+        f"python {SCRIPTS}/plot_alignment.py "
+        "--shifts {input.shifts:q} --before {input.before[0]:q} "
+        "--after {input.after[0]:q} {params.truth:q} --binning {params.binning:q} --title {wildcards.volume:q} "
+        "--dpi {params.dpi:q} --output {output:q} --code-hash {params.code:q} 2>&1 | tee {log:q}"
 
 
 rule plot_weight_map:
@@ -50,6 +46,7 @@ rule plot_weight_map:
             f"{R}/figures/weight_map_{{weight_map}}_{{region}}.png",
             caption="../report/weight_map.rst",
             category="1 Preprocessing",
+            labels={"result": "Error weights: {region}, {weight_map}"},
         ),
     log:
         f"{R}/logs/plot_weight_map/{{weight_map}}_{{region}}.log",
@@ -63,16 +60,23 @@ rule plot_weight_map:
     message:
         "Drawing the weight map {wildcards.weight_map} of {wildcards.region}"
     shell:
-        "python {SCRIPTS}/plot_weight_map.py --labels {input.labels[0]:q} "
-        "--weights {input.weights[0]:q} --title {wildcards.region} --colors {params.colors:q} --classes {params.classes:q} "
-        "--dpi {params.dpi} --output {output:q} --code-hash {params.code} 2>&1 | tee {log:q}"
+        f"python {SCRIPTS}/plot_weight_map.py "
+        "--labels {input.labels[0]:q} "
+        "--weights {input.weights[0]:q} --title {wildcards.region:q} --colors {params.colors:q} "
+        "--classes {params.classes:q} --dpi {params.dpi:q} --output {output:q} "
+        "--code-hash {params.code:q} 2>&1 | tee {log:q}"
 
 
 rule plot_training_curves:
     input:
         run_file("history.csv"),
     output:
-        report(f"{R}/figures/training_curves.png", caption="../report/training_curves.rst", category="2 Training"),
+        report(
+            f"{R}/figures/training_curves.png",
+            caption="../report/training_curves.rst",
+            category="2 Training",
+            labels={"result": "Training curves"},
+        ),
     log:
         f"{R}/logs/plot_training_curves.log",
     conda:
@@ -83,13 +87,19 @@ rule plot_training_curves:
     message:
         "Drawing the training curves"
     shell:
-        "python {SCRIPTS}/plot_training_curves.py --histories {input:q} --dpi {params.dpi} --output {output:q} "
-        "--code-hash {params.code} 2>&1 | tee {log:q}"
+        f"python {SCRIPTS}/plot_training_curves.py "
+        "--histories {input:q} --dpi {params.dpi:q} --output {output:q} "
+        "--code-hash {params.code:q} 2>&1 | tee {log:q}"
 
 
 rule plot_network:
     output:
-        report(f"{R}/figures/network_{{experiment}}.png", caption="../report/network.rst", category="2 Training"),
+        report(
+            f"{R}/figures/network_{{experiment}}.png",
+            caption="../report/network.rst",
+            category="2 Training",
+            labels={"result": "Network: {experiment}"},
+        ),
     log:
         f"{R}/logs/plot_network/{{experiment}}.log",
     wildcard_constraints:
@@ -106,9 +116,10 @@ rule plot_network:
     message:
         "Drawing the network of {wildcards.experiment}"
     shell:
-        "python {SCRIPTS}/plot_network.py --network {params.network:q} --options {params.options:q} "
-        "--window {params.window:q} --classes {params.classes:q} --title {wildcards.experiment} --dpi {params.dpi} "
-        "--output {output:q} --code-hash {params.code} 2>&1 | tee {log:q}"
+        f"python {SCRIPTS}/plot_network.py "
+        "--network {params.network:q} --options {params.options:q} "
+        "--window {params.window:q} --classes {params.classes:q} --title {wildcards.experiment:q} --dpi {params.dpi:q} "
+        "--output {output:q} --code-hash {params.code:q} 2>&1 | tee {log:q}"
 
 
 rule plot_ranking:
@@ -117,7 +128,12 @@ rule plot_ranking:
         metrics=f"{R}/tables/metrics.csv",
         chosen=CHOSEN,
     output:
-        report(f"{R}/figures/ranking.png", caption="../report/ranking.rst", category="3 Ensembles"),
+        report(
+            f"{R}/figures/ranking.png",
+            caption="../report/ranking.rst",
+            category="3 Ensembles",
+            labels={"result": "Ranking of the networks"},
+        ),
     log:
         f"{R}/logs/plot_ranking.log",
     conda:
@@ -128,8 +144,10 @@ rule plot_ranking:
     message:
         "Drawing the ranking"
     shell:
-        "python {SCRIPTS}/plot_ranking.py --ranking {input.ranking:q} --metrics {input.metrics:q} --chosen {input.chosen:q} "
-        "--dpi {params.dpi} --output {output:q} --code-hash {params.code} 2>&1 | tee {log:q}"
+        f"python {SCRIPTS}/plot_ranking.py "
+        "--ranking {input.ranking:q} --metrics {input.metrics:q} "
+        "--chosen {input.chosen:q} --dpi {params.dpi:q} --output {output:q} "
+        "--code-hash {params.code:q} 2>&1 | tee {log:q}"
 
 
 rule plot_segmentation:
@@ -139,14 +157,17 @@ rule plot_segmentation:
         folders=lambda w: [f"{R}/predictions/{w.region}/{e}" for e in ENSEMBLES],
     output:
         report(
-            f"{R}/figures/segmentation_{{region}}.png", caption="../report/segmentation.rst", category="4 Segmentation"
+            f"{R}/figures/segmentation_{{region}}.png",
+            caption="../report/segmentation.rst",
+            category="4 Segmentation",
+            labels={"result": "Segmentation of a region: {region}"},
         ),
     log:
         f"{R}/logs/plot_segmentation/{{region}}.log",
     conda:
         "../../envs/report.yaml"
     params:
-        predictions=lambda w: " ".join(path for _, path in shown(w.region)),
+        predictions=lambda w: [path for _, path in shown(w.region)],
         predictors=lambda w: as_json([title for title, _ in shown(w.region)]),
         n_slices=config["figures"]["slices_per_region"],
         colors=COLORS,
@@ -156,10 +177,11 @@ rule plot_segmentation:
     message:
         "Drawing the segmentation of {wildcards.region}"
     shell:
-        "python {SCRIPTS}/plot_segmentation.py --image {input.image[0]:q} --reference {input.reference[0]:q} "
-        "--predictions {params.predictions} --predictors {params.predictors:q} --title {wildcards.region} "
-        "--n-slices {params.n_slices} --colors {params.colors:q} --classes {params.classes:q} --dpi {params.dpi} "
-        "--output {output:q} --code-hash {params.code} 2>&1 | tee {log:q}"
+        f"python {SCRIPTS}/plot_segmentation.py "
+        "--image {input.image[0]:q} --reference {input.reference[0]:q} "
+        "--predictions {params.predictions:q} --predictors {params.predictors:q} --title {wildcards.region:q} "
+        "--n-slices {params.n_slices:q} --colors {params.colors:q} --classes {params.classes:q} --dpi {params.dpi:q} "
+        "--output {output:q} --code-hash {params.code:q} 2>&1 | tee {log:q}"
 
 
 rule plot_volume:
@@ -171,6 +193,7 @@ rule plot_volume:
             f"{R}/figures/volume_{{volume}}_{{ensemble}}.png",
             caption="../report/volume.rst",
             category="4 Segmentation",
+            labels={"result": "Segmentation of a volume: {volume}, {ensemble}"},
         ),
     log:
         f"{R}/logs/plot_volume/{{volume}}_{{ensemble}}.log",
@@ -186,10 +209,12 @@ rule plot_volume:
     message:
         "Drawing the segmentation of {wildcards.volume}"
     shell:
-        "python {SCRIPTS}/plot_segmentation.py --image {input.image[0]:q} --predictions {input.folder}/labels.ome.zarr "
-        "--predictors {params.predictors:q} --title {wildcards.volume} --n-slices {params.n_slices} "
-        "--colors {params.colors:q} --classes {params.classes:q} --dpi {params.dpi} --output {output:q} "
-        "--code-hash {params.code} 2>&1 | tee {log:q}"
+        f"python {SCRIPTS}/plot_segmentation.py "
+        "--image {input.image[0]:q} "
+        "--predictions {input.folder:q}/labels.ome.zarr --predictors {params.predictors:q} "
+        "--title {wildcards.volume:q} --n-slices {params.n_slices:q} --colors {params.colors:q} "
+        "--classes {params.classes:q} --dpi {params.dpi:q} --output {output:q} "
+        "--code-hash {params.code:q} 2>&1 | tee {log:q}"
 
 
 rule plot_confusion:
@@ -197,7 +222,12 @@ rule plot_confusion:
         confusion=f"{R}/tables/confusion.csv",
         chosen=CHOSEN,
     output:
-        report(f"{R}/figures/confusion.png", caption="../report/confusion.rst", category="5 Evaluation"),
+        report(
+            f"{R}/figures/confusion.png",
+            caption="../report/confusion.rst",
+            category="5 Evaluation",
+            labels={"result": "Confusion matrices"},
+        ),
     log:
         f"{R}/logs/plot_confusion.log",
     conda:
@@ -209,9 +239,10 @@ rule plot_confusion:
     message:
         "Drawing the confusion matrices"
     shell:
-        "python {SCRIPTS}/plot_confusion.py --confusion {input.confusion:q} --chosen {input.chosen:q} "
-        "--classes {params.classes:q} --dpi {params.dpi} --output {output:q} "
-        "--code-hash {params.code} 2>&1 | tee {log:q}"
+        f"python {SCRIPTS}/plot_confusion.py "
+        "--confusion {input.confusion:q} --chosen {input.chosen:q} "
+        "--classes {params.classes:q} --dpi {params.dpi:q} --output {output:q} "
+        "--code-hash {params.code:q} 2>&1 | tee {log:q}"
 
 
 rule plot_volume_fractions:
@@ -219,7 +250,12 @@ rule plot_volume_fractions:
         fractions=f"{R}/tables/volume_fractions.csv",
         chosen=CHOSEN,
     output:
-        report(f"{R}/figures/volume_fractions.png", caption="../report/volume_fractions.rst", category="6 Analysis"),
+        report(
+            f"{R}/figures/volume_fractions.png",
+            caption="../report/volume_fractions.rst",
+            category="6 Analysis",
+            labels={"result": "Volume fractions"},
+        ),
     log:
         f"{R}/logs/plot_volume_fractions.log",
     conda:
@@ -232,9 +268,10 @@ rule plot_volume_fractions:
     message:
         "Drawing the volume fractions"
     shell:
-        "python {SCRIPTS}/plot_volume_fractions.py --fractions {input.fractions:q} --chosen {input.chosen:q} "
-        "--margin-nm {params.margin_nm} --classes {params.classes:q} "
-        "--dpi {params.dpi} --output {output:q} --code-hash {params.code} 2>&1 | tee {log:q}"
+        f"python {SCRIPTS}/plot_volume_fractions.py "
+        "--fractions {input.fractions:q} --chosen {input.chosen:q} "
+        "--margin-nm {params.margin_nm:q} --classes {params.classes:q} "
+        "--dpi {params.dpi:q} --output {output:q} --code-hash {params.code:q} 2>&1 | tee {log:q}"
 
 
 rule write_summary:
@@ -244,7 +281,12 @@ rule write_summary:
         fractions=f"{R}/tables/volume_fractions.csv",
         chosen=CHOSEN,
     output:
-        html=report(f"{R}/summary.html", caption="../report/summary.rst", category="0 Summary"),
+        html=report(
+            f"{R}/summary.html",
+            caption="../report/summary.rst",
+            category="0 Summary",
+            labels={"result": "Summary in words"},
+        ),
         table=f"{R}/tables/summary.csv",
     log:
         f"{R}/logs/write_summary.log",
@@ -257,10 +299,11 @@ rule write_summary:
     message:
         "Writing the summary"
     shell:
-        "python {SCRIPTS}/write_summary.py --metrics {input.metrics:q} --ranking {input.ranking:q} "
+        f"python {SCRIPTS}/write_summary.py "
+        "--metrics {input.metrics:q} --ranking {input.ranking:q} "
         "--volume-fractions {input.fractions:q} --chosen {input.chosen:q} --classes {params.classes:q} "
-        "--margin-nm {params.margin_nm} "
-        "--table {output.table:q} --output {output.html:q} --code-hash {params.code} 2>&1 | tee {log:q}"
+        "--margin-nm {params.margin_nm:q} "
+        "--table {output.table:q} --output {output.html:q} --code-hash {params.code:q} 2>&1 | tee {log:q}"
 
 
 FIGURES = [

@@ -36,10 +36,12 @@ rule sweep_small_regions:
     message:
         "Removing small regions from the prediction of {wildcards.ensemble} in {wildcards.region}"
     shell:
-        "python {SCRIPTS}/sweep_small_regions.py --reference {input.reference[0]:q} --predictions {params.predictions} "
-        "--predictors {params.predictors:q} --chosen {input.chosen:q} --keys {params.key_columns:q} --mask {params.mask} "
-        "--min-sizes-voxels {params.min_sizes_voxels:q} --margin-nm {params.margin_nm} --classes {params.classes:q} "
-        "--output {output:q} --code-hash {params.code} 2>&1 | tee {log:q}"
+        f"python {SCRIPTS}/sweep_small_regions.py "
+        "--reference {input.reference[0]:q} "
+        "--predictions {params.predictions:q} --predictors {params.predictors:q} --chosen {input.chosen:q} "
+        "--keys {params.key_columns:q} --mask {params.mask:q} --min-sizes-voxels {params.min_sizes_voxels:q} "
+        "--margin-nm {params.margin_nm:q} --classes {params.classes:q} --output {output:q} "
+        "--code-hash {params.code:q} 2>&1 | tee {log:q}"
 
 
 rule gather_small_regions:
@@ -56,14 +58,21 @@ rule gather_small_regions:
     message:
         "Gathering the scores without small regions"
     shell:
-        "python {SCRIPTS}/gather_tables.py --tables {input:q} --output {output:q} --code-hash {params.code} 2>&1 | tee {log:q}"
+        f"python {SCRIPTS}/gather_tables.py "
+        "--tables {input:q} --output {output:q} "
+        "--code-hash {params.code:q} 2>&1 | tee {log:q}"
 
 
 rule plot_small_regions:
     input:
         f"{R}/tables/small_regions.csv",
     output:
-        report(f"{R}/figures/small_regions.png", caption="../report/small_regions.rst", category="5 Evaluation"),
+        report(
+            f"{R}/figures/small_regions.png",
+            caption="../report/small_regions.rst",
+            category="5 Evaluation",
+            labels={"result": "Small regions removed"},
+        ),
     log:
         f"{R}/logs/plot_small_regions.log",
     conda:
@@ -76,8 +85,10 @@ rule plot_small_regions:
     message:
         "Drawing what the removal of small regions changes"
     shell:
-        "python {SCRIPTS}/plot_small_regions.py --scores {input:q} --colors {params.colors:q} --classes {params.classes:q} "
-        "--dpi {params.dpi} --output {output:q} --code-hash {params.code} 2>&1 | tee {log:q}"
+        f"python {SCRIPTS}/plot_small_regions.py "
+        "--scores {input:q} --colors {params.colors:q} "
+        "--classes {params.classes:q} --dpi {params.dpi:q} --output {output:q} "
+        "--code-hash {params.code:q} 2>&1 | tee {log:q}"
 
 
 SMALL_REGION_OUTPUTS = [f"{R}/tables/small_regions.csv", f"{R}/figures/small_regions.png"]

@@ -23,8 +23,9 @@ rule make_phantom:
     message:
         "Synthesizing the phantom {wildcards.volume}"
     shell:
-        "python {SCRIPTS}/make_phantom.py --settings {params.settings:q} --output-folder {params.folder:q} "
-        "--code-hash {params.code} 2>&1 | tee {log:q}"
+        f"python {SCRIPTS}/make_phantom.py "
+        "--settings {params.settings:q} --output-folder {params.folder:q} "
+        "--code-hash {params.code:q} 2>&1 | tee {log:q}"
 
 
 rule import_volume:
@@ -40,6 +41,7 @@ rule import_volume:
     conda:
         "../../envs/imaging.yaml"
     params:
+        paths=lambda w: source_words(VOLUMES[w.volume]),
         axes=lambda w: VOLUMES[w.volume]["axes"],
         voxel_size_nm=lambda w: as_json(VOLUMES[w.volume]["voxel_size_nm"]),
         origin_nm=lambda w: as_json(VOLUMES[w.volume]["origin_nm"]),
@@ -48,9 +50,10 @@ rule import_volume:
     message:
         "Importing {wildcards.volume}"
     shell:
-        "python {SCRIPTS}/import_volume.py --paths {input:q} --axes {params.axes} --voxel-size-nm {params.voxel_size_nm:q} "
-        "--origin-nm {params.origin_nm:q} --shape {params.shape:q} --output {output.image:q} "
-        "--code-hash {params.code} 2>&1 | tee {log:q}"
+        f"python {SCRIPTS}/import_volume.py "
+        "--paths {params.paths:q} --axes {params.axes:q} "
+        "--voxel-size-nm {params.voxel_size_nm:q} --origin-nm {params.origin_nm:q} --shape {params.shape:q} "
+        "--output {output.image:q} --code-hash {params.code:q} 2>&1 | tee {log:q}"
 
 
 rule import_labels:
@@ -67,6 +70,7 @@ rule import_labels:
     conda:
         "../../envs/imaging.yaml"
     params:
+        paths=lambda w: source_words(LABELS[w.labels]),
         axes=lambda w: LABELS[w.labels]["axes"],
         kind=lambda w: LABELS[w.labels]["kind"],
         frame=lambda w: LABELS[w.labels]["frame"],
@@ -77,9 +81,10 @@ rule import_labels:
     message:
         "Importing the labels {wildcards.labels} of {wildcards.volume}"
     shell:
-        "python {SCRIPTS}/import_labels.py --paths {input.paths:q} --image {input.image[0]:q} --axes {params.axes} "
-        "--kind {params.kind} --frame {params.frame} --values {params.values:q} --origin-voxels {params.origin:q} "
-        "--classes {params.classes:q} --output {output.labels:q} --code-hash {params.code} 2>&1 | tee {log:q}"
+        f"python {SCRIPTS}/import_labels.py "
+        "--paths {params.paths:q} --image {input.image[0]:q} --axes {params.axes:q} "
+        "--kind {params.kind:q} --frame {params.frame:q} --values {params.values:q} --origin-voxels {params.origin:q} "
+        "--classes {params.classes:q} --output {output.labels:q} --code-hash {params.code:q} 2>&1 | tee {log:q}"
 
 
 rule bin_volume:
@@ -101,8 +106,9 @@ rule bin_volume:
     message:
         "Binning {wildcards.volume}"
     shell:
-        "python {SCRIPTS}/bin_volume.py --image {input.image[0]:q} --binning {params.binning:q} --output {output.image:q} "
-        "--threads {threads} --code-hash {params.code} 2>&1 | tee {log:q}"
+        f"python {SCRIPTS}/bin_volume.py "
+        "--image {input.image[0]:q} --binning {params.binning:q} "
+        "--output {output.image:q} --threads {threads:q} --code-hash {params.code:q} 2>&1 | tee {log:q}"
 
 
 rule bin_labels:
@@ -125,13 +131,10 @@ rule bin_labels:
     message:
         "Binning the labels {wildcards.labels} of {wildcards.volume}"
     shell:
-        "python {SCRIPTS}/bin_labels.py --labels {input.labels[0]:q} --binning {params.binning:q} "
-        "--classes {params.classes:q} --output {output.labels:q} --threads {threads} "
-        "--code-hash {params.code} 2>&1 | tee {log:q}"
-
-
-def truth_of(wildcards):
-    return VOLUMES[wildcards.volume]["truth"] or []
+        f"python {SCRIPTS}/bin_labels.py "
+        "--labels {input.labels[0]:q} --binning {params.binning:q} "
+        "--classes {params.classes:q} --output {output.labels:q} --threads {threads:q} "
+        "--code-hash {params.code:q} 2>&1 | tee {log:q}"
 
 
 rule align_volume:
@@ -152,14 +155,15 @@ rule align_volume:
     threads: config["threads"]["preprocessing"]
     params:
         settings=lambda w: as_json(VOLUMES[w.volume]["alignment"]),
-        truth=lambda w, input: f"--truth {input.truth}" if input.truth else "",
+        truth=lambda w, input: option("--truth", input.truth),
         code=code("align_volume"),
     message:
         "Aligning {wildcards.volume}"
     shell:
-        "python {SCRIPTS}/align_volume.py --image {input.image[0]:q} {params.truth} --settings {params.settings:q} "
+        f"python {SCRIPTS}/align_volume.py "
+        "--image {input.image[0]:q} {params.truth:q} --settings {params.settings:q} "
         "--shifts {output.shifts:q} --score {output.score:q} --output {output.image:q} "
-        "--threads {threads} --code-hash {params.code} 2>&1 | tee {log:q}"
+        "--threads {threads:q} --code-hash {params.code:q} 2>&1 | tee {log:q}"
 
 
 rule align_labels:
@@ -183,9 +187,10 @@ rule align_labels:
     message:
         "Aligning the labels {wildcards.labels} of {wildcards.volume}"
     shell:
-        "python {SCRIPTS}/align_labels.py --labels {input.labels[0]:q} --image {input.image[0]:q} --shifts {input.shifts:q} "
-        "--frame {params.frame} --output {output.labels:q} --threads {threads} "
-        "--code-hash {params.code} 2>&1 | tee {log:q}"
+        f"python {SCRIPTS}/align_labels.py "
+        "--labels {input.labels[0]:q} --image {input.image[0]:q} "
+        "--shifts {input.shifts:q} --frame {params.frame:q} --output {output.labels:q} --threads {threads:q} "
+        "--code-hash {params.code:q} 2>&1 | tee {log:q}"
 
 
 rule measure_intensity:
@@ -206,17 +211,9 @@ rule measure_intensity:
     message:
         "Measuring the intensities of {wildcards.volume}"
     shell:
-        "python {SCRIPTS}/measure_intensity.py --image {input.image[0]:q} --method {params.method} "
-        "--output {output.intensity:q} --threads {threads} --code-hash {params.code} 2>&1 | tee {log:q}"
-
-
-def aligned_of(name):
-    """A file of the aligned volume of a region, as an input function."""
-    return lambda w: f"{R}/aligned/{REGIONS[w.region]['volume']}/{name}"
-
-
-def intensity_of(wildcards):
-    return aligned_of("intensity.json")(wildcards) if config["normalization"]["scope"] == "volume" else []
+        f"python {SCRIPTS}/measure_intensity.py "
+        "--image {input.image[0]:q} --method {params.method:q} "
+        "--output {output.intensity:q} --threads {threads:q} --code-hash {params.code:q} 2>&1 | tee {log:q}"
 
 
 rule normalize_region:
@@ -239,14 +236,16 @@ rule normalize_region:
         method=config["normalization"]["method"],
         scope=config["normalization"]["scope"],
         context=as_json(config["normalization"]["context"]),
-        intensity=lambda w, input: f"--intensity {input.intensity}" if input.intensity else "",
+        intensity=lambda w, input: option("--intensity", input.intensity),
         code=code("normalize_region"),
     message:
         "Normalizing the region {wildcards.region}"
     shell:
-        "python {SCRIPTS}/normalize_region.py --image {input.image[0]:q} --shifts {input.shifts:q} {params.intensity} "
-        "--region {params.region:q} --method {params.method} --scope {params.scope} --context {params.context:q} "
-        "--output {output.image:q} --threads {threads} --code-hash {params.code} 2>&1 | tee {log:q}"
+        f"python {SCRIPTS}/normalize_region.py "
+        "--image {input.image[0]:q} "
+        "--shifts {input.shifts:q} {params.intensity:q} --region {params.region:q} --method {params.method:q} "
+        "--scope {params.scope:q} --context {params.context:q} --output {output.image:q} --threads {threads:q} "
+        "--code-hash {params.code:q} 2>&1 | tee {log:q}"
 
 
 rule extract_labels:
@@ -270,9 +269,10 @@ rule extract_labels:
     message:
         "Extracting the labels {wildcards.reference} of the region {wildcards.region}"
     shell:
-        "python {SCRIPTS}/extract_labels.py --labels {input.labels[0]:q} --image {input.image[0]:q} --shifts {input.shifts:q} "
-        "--role {params.role} --classes {params.classes:q} --output {output.labels:q} "
-        "--code-hash {params.code} 2>&1 | tee {log:q}"
+        f"python {SCRIPTS}/extract_labels.py "
+        "--labels {input.labels[0]:q} --image {input.image[0]:q} "
+        "--shifts {input.shifts:q} --role {params.role:q} --classes {params.classes:q} --output {output.labels:q} "
+        "--code-hash {params.code:q} 2>&1 | tee {log:q}"
 
 
 rule build_weight_map:
@@ -298,6 +298,7 @@ rule build_weight_map:
     message:
         "Building the weight map {wildcards.weight_map} of the region {wildcards.region}"
     shell:
-        "python {SCRIPTS}/build_weight_map.py --labels {input.labels[0]:q} --all-labels {input.all_labels:q} "
+        f"python {SCRIPTS}/build_weight_map.py "
+        "--labels {input.labels[0]:q} --all-labels {input.all_labels:q} "
         "--settings {params.settings:q} --classes {params.classes:q} --output {output.weights:q} "
-        "--threads {threads} --code-hash {params.code} 2>&1 | tee {log:q}"
+        "--threads {threads:q} --code-hash {params.code:q} 2>&1 | tee {log:q}"

@@ -5,12 +5,6 @@ ORGANELLES = [c["name"] for c in config["classes"] if c["group"] == "organelle"]
 SUBJECTS = [TOGETHER, *ORGANELLES]
 
 
-def sources_shown(record):
-    """The label sources of a region that are shown: the reference, where there is one, and the annotators."""
-    names = REGIONS[record["region"]]["labels"]
-    return [name for name in names if name == "reference" or record["annotators"]] + record["ensembles"]
-
-
 # where the configuration names nothing: every ensemble in the first test region
 BY_DEFAULT = [{"region": r, "ensembles": list(ENSEMBLES), "annotators": False} for r in regions_of("test")[:1]]
 RENDERED = {(r["region"], source): None for r in config["renderings"] or BY_DEFAULT for source in sources_shown(r)}
@@ -25,38 +19,16 @@ VIDEOS = [f"{R}/videos/{name}.mp4" for name in ROTATIONS]
 VIDEOS += [f"{R}/videos/training_{e}_{kind}.mp4" for e in FILMED for kind in ("probabilities", "segmentation")]
 
 
-def alternatives(names):
-    """A wildcard constraint: one of the names, or nothing at all."""
-    return "|".join(names) or "(?!)"
-
-
-def source_files_of(region, source):
-    """What shows a source: the labels of a region, or the predictions and the chosen k of an ensemble."""
-    if source in REGIONS[region]["labels"]:
-        return {"labels": with_sidecar(f"{R}/regions/{region}/labels_{source}.ome.zarr")}
-    return {"chosen": f"{R}/ensembles/{source}/chosen.json", "predictions": f"{R}/predictions/{region}/{source}"}
-
-
-def source_options(region, source):
-    """The same as arguments of a script."""
-    if source in REGIONS[region]["labels"]:
-        return f"--labels {R}/regions/{region}/labels_{source}.ome.zarr"
-    return f"--chosen {R}/ensembles/{source}/chosen.json --predictions {R}/predictions/{region}/{source}"
-
-
-localrules:
-    renderings,
-    videos,
-
-
 rule renderings:
     input:
         RENDERINGS,
+    localrule: True
 
 
 rule videos:
     input:
         VIDEOS,
+    localrule: True
 
 
 rule render_surfaces:
@@ -68,6 +40,7 @@ rule render_surfaces:
                 f"{R}/renderings/{{region}}/{{source}}/{subject}.png",
                 caption="../report/rendering.rst",
                 category="7 Surfaces",
+                labels={"result": f"{subject}: {{region}}, {{source}}"},
             )
             for subject in SUBJECTS
         ],
@@ -76,10 +49,10 @@ rule render_surfaces:
     benchmark:
         f"{R}/benchmarks/render_surfaces/{{region}}_{{source}}.tsv"
     wildcard_constraints:
-        region=alternatives(REGIONS),
-        source=alternatives([*ENSEMBLES, "reference", "annotator_[0-9]+"]),
+        region=names_only(REGIONS),
+        source=names_only([*ENSEMBLES, "reference", "annotator_[0-9]+"]),
     conda:
-        "../../envs/report.yaml"
+        "../../envs/rendering.yaml"
     params:
         source=lambda w: source_options(w.region, w.source),
         title=lambda w: f"{w.region}, {w.source}",
@@ -90,24 +63,30 @@ rule render_surfaces:
     message:
         "Rendering the surfaces of {wildcards.source} in {wildcards.region}"
     shell:
-        "python {SCRIPTS}/render_surfaces.py {params.source} --title {params.title:q} --subjects {params.subjects:q} "
-        "--colors {params.colors:q} --classes {params.classes:q} --outputs {output:q} "
-        "--code-hash {params.code} 2>&1 | tee {log:q}"
+        f"python {SCRIPTS}/render_surfaces.py "
+        "{params.source:q} --title {params.title:q} "
+        "--subjects {params.subjects:q} --colors {params.colors:q} --classes {params.classes:q} --outputs {output:q} "
+        "--code-hash {params.code:q} 2>&1 | tee {log:q}"
 
 
 rule render_rotation:
     input:
         unpack(lambda w: source_files_of(*ROTATIONS[w.rotation])),
     output:
-        report(f"{R}/videos/{{rotation}}.mp4", caption="../report/rotation.rst", category="8 Videos"),
+        report(
+            f"{R}/videos/{{rotation}}.mp4",
+            caption="../report/rotation.rst",
+            category="8 Videos",
+            labels={"result": "Rotation: {rotation}"},
+        ),
     log:
         f"{R}/logs/render_rotation/{{rotation}}.log",
     benchmark:
         f"{R}/benchmarks/render_rotation/{{rotation}}.tsv"
     wildcard_constraints:
-        rotation=alternatives(ROTATIONS),
+        rotation=names_only(ROTATIONS),
     conda:
-        "../../envs/report.yaml"
+        "../../envs/rendering.yaml"
     params:
         source=lambda w: source_options(*ROTATIONS[w.rotation]),
         title=lambda w: ", ".join(ROTATIONS[w.rotation]),
@@ -119,9 +98,10 @@ rule render_rotation:
     message:
         "Filming the surfaces of {wildcards.rotation}"
     shell:
-        "python {SCRIPTS}/render_rotation.py {params.source} --title {params.title:q} --seconds {params.seconds} "
-        "--frames-per-second {params.frames_per_second} --colors {params.colors:q} --classes {params.classes:q} "
-        "--output {output:q} --code-hash {params.code} 2>&1 | tee {log:q}"
+        f"python {SCRIPTS}/render_rotation.py "
+        "{params.source:q} --title {params.title:q} --seconds {params.seconds:q} "
+        "--frames-per-second {params.frames_per_second:q} --colors {params.colors:q} --classes {params.classes:q} "
+        "--output {output:q} --code-hash {params.code:q} 2>&1 | tee {log:q}"
 
 
 rule render_training:
@@ -134,18 +114,20 @@ rule render_training:
             f"{R}/videos/training_{{experiment}}_probabilities.mp4",
             caption="../report/training_video.rst",
             category="8 Videos",
+            labels={"result": "Training, probabilities: {experiment}"},
         ),
         segmentation=report(
             f"{R}/videos/training_{{experiment}}_segmentation.mp4",
             caption="../report/training_video.rst",
             category="8 Videos",
+            labels={"result": "Training, segmentation: {experiment}"},
         ),
     log:
         f"{R}/logs/render_training/{{experiment}}.log",
     wildcard_constraints:
-        experiment=alternatives(FILMED),
+        experiment=names_only(FILMED),
     conda:
-        "../../envs/report.yaml"
+        "../../envs/rendering.yaml"
     params:
         title=lambda w: f"{w.experiment}, seed {FILMED[w.experiment]['seed']}, {FILMED[w.experiment]['region']}",
         seconds=config["videos"]["seconds"],
@@ -156,8 +138,9 @@ rule render_training:
     message:
         "Filming the training of {wildcards.experiment}"
     shell:
-        "python {SCRIPTS}/render_training.py --snapshots {input.snapshots:q} --image {input.image[0]:q} "
-        "--reference {input.reference[0]:q} --title {params.title:q} --seconds {params.seconds} "
-        "--frames-per-second {params.frames_per_second} --colors {params.colors:q} --classes {params.classes:q} "
+        f"python {SCRIPTS}/render_training.py "
+        "--snapshots {input.snapshots:q} --image {input.image[0]:q} "
+        "--reference {input.reference[0]:q} --title {params.title:q} --seconds {params.seconds:q} "
+        "--frames-per-second {params.frames_per_second:q} --colors {params.colors:q} --classes {params.classes:q} "
         "--probabilities {output.probabilities:q} --segmentation {output.segmentation:q} "
-        "--code-hash {params.code} 2>&1 | tee {log:q}"
+        "--code-hash {params.code:q} 2>&1 | tee {log:q}"

@@ -16,11 +16,7 @@ SETTINGS = (
 )
 
 
-def weights_of(wildcards):
-    name = EXPERIMENTS[wildcards.experiment]["weight_map"]
-    return [f"{R}/weight_maps/{name}/{region}.ome.zarr" for region in TRAIN]
-
-
+# A cluster asks every process of a job to stop. With trap the shell and the log's tee wait for the training, which saves its state.
 rule train_network:
     input:
         train_images=[f"{R}/regions/{r}/image.ome.zarr" for r in TRAIN],
@@ -42,6 +38,7 @@ rule train_network:
     threads: config["threads"]["training"]
     resources:
         gpu=GPUS,
+        device=DEVICE,
     params:
         settings=lambda w: select(EXPERIMENTS[w.experiment], *SETTINGS),
         classes=CLASSES,
@@ -50,18 +47,14 @@ rule train_network:
     message:
         "Training {wildcards.experiment}, seed {wildcards.seed}"
     shell:
-        "python {SCRIPTS}/train_network.py --train-images {input.train_images:q} --train-labels {input.train_labels:q} "
-        "--train-weights {input.train_weights:q} --eval-images {input.eval_images:q} --eval-labels {input.eval_labels:q} "
-        "--experiment {wildcards.experiment} --seed {wildcards.seed} --settings {params.settings:q} "
-        "--classes {params.classes:q} --restart {params.restart:q} --threads {threads} --device {config[device]} "
-        "--best {output.best:q} --last {output.last:q} --history {output.history:q} "
-        "--code-hash {params.code} 2>&1 | tee {log:q}"
-
-
-def recorded(wildcards):
-    """The record in videos.training of a run whose training is filmed."""
-    records = config["videos"]["training"]
-    return next(r for r in records if (r["experiment"], str(r["seed"])) == (wildcards.experiment, wildcards.seed))
+        "trap '' TERM; "
+        f"python {SCRIPTS}/train_network.py "
+        "--train-images {input.train_images:q} "
+        "--train-labels {input.train_labels:q} --train-weights {input.train_weights:q} "
+        "--eval-images {input.eval_images:q} --eval-labels {input.eval_labels:q} --experiment {wildcards.experiment:q} "
+        "--seed {wildcards.seed:q} --settings {params.settings:q} --classes {params.classes:q} "
+        "--restart {params.restart:q} --threads {threads:q} --device {resources.device:q} --best {output.best:q} "
+        "--last {output.last:q} --history {output.history:q} --code-hash {params.code:q} 2>&1 | tee {log:q}"
 
 
 rule record_training:  # a run of its own: filming a run never touches the one that is ranked
@@ -81,6 +74,7 @@ rule record_training:  # a run of its own: filming a run never touches the one t
     threads: config["threads"]["training"]
     resources:
         gpu=GPUS,
+        device=DEVICE,
     params:
         settings=lambda w: select(EXPERIMENTS[w.experiment], *SETTINGS),
         snapshot=lambda w: select(recorded(w), "region", "slice", "every_steps"),
@@ -90,13 +84,16 @@ rule record_training:  # a run of its own: filming a run never touches the one t
     message:
         "Training {wildcards.experiment}, seed {wildcards.seed}, again, with snapshots"
     shell:
-        "python {SCRIPTS}/train_network.py --train-images {input.train_images:q} --train-labels {input.train_labels:q} "
-        "--train-weights {input.train_weights:q} --eval-images {input.eval_images:q} --eval-labels {input.eval_labels:q} "
-        "--experiment {wildcards.experiment} --seed {wildcards.seed} --settings {params.settings:q} "
-        "--classes {params.classes:q} --restart {params.restart:q} --threads {threads} --device {config[device]} "
-        "--best {output}/best.safetensors --last {output}/last.safetensors --history {output}/history.csv "
+        "trap '' TERM; "
+        f"python {SCRIPTS}/train_network.py "
+        "--train-images {input.train_images:q} "
+        "--train-labels {input.train_labels:q} --train-weights {input.train_weights:q} "
+        "--eval-images {input.eval_images:q} --eval-labels {input.eval_labels:q} --experiment {wildcards.experiment:q} "
+        "--seed {wildcards.seed:q} --settings {params.settings:q} --classes {params.classes:q} "
+        "--restart {params.restart:q} --threads {threads:q} --device {resources.device:q} "
+        "--best {output:q}/best.safetensors --last {output:q}/last.safetensors --history {output:q}/history.csv "
         "--snapshot-image {input.snapshot_image[0]:q} --snapshot {params.snapshot:q} --snapshots {output:q} "
-        "--code-hash {params.code} 2>&1 | tee {log:q}"
+        "--code-hash {params.code:q} 2>&1 | tee {log:q}"
 
 
 rule rank_networks:
@@ -113,5 +110,6 @@ rule rank_networks:
     message:
         "Ranking the networks by eval MIoU"
     shell:
-        "python {SCRIPTS}/rank_networks.py --histories {input:q} --output {output:q} "
-        "--code-hash {params.code} 2>&1 | tee {log:q}"
+        f"python {SCRIPTS}/rank_networks.py "
+        "--histories {input:q} --output {output:q} "
+        "--code-hash {params.code:q} 2>&1 | tee {log:q}"

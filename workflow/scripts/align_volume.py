@@ -87,7 +87,7 @@ def aligned_slab(image, table, box, start, stop):
 def main(argv=None):
     arguments = Arguments(__doc__)
     arguments.input("image", "binned volume (OME-Zarr)")
-    arguments.input("truth", "true positions (csv) to score the shifts with", required=False)
+    arguments.input("truth", "true positions (csv) to score the shifts with", required=False, foreign=True)
     arguments.parameter(
         "settings",
         "JSON record: method, max_shift_fraction, neighbors, detrend_window, seed",
@@ -122,7 +122,7 @@ def main(argv=None):
             store.write(start, slab)
             progress.step(stop - start)
     io.write_table(args.shifts, table, args.record)
-    truth = io.read_table(args.truth) if args.truth else None
+    truth = io.read_foreign_table(args.truth, ("dy_px", "dx_px"), ("flag",)) if args.truth else None
     score = pd.DataFrame(score_rows(table, truth, binning), columns=["measure", "value", "unit"])
     if args.score:
         io.write_table(args.score, score, args.record)

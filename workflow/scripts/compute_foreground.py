@@ -109,7 +109,7 @@ def score(reference, maps, classes, settings, progress):
 def main(argv=None):
     arguments = Arguments(__doc__)
     arguments.input("reference", "reference labels of the region (OME-Zarr, uint8, 255 = unlabelled)")
-    arguments.input("files", "files of the source, in the order that --source says", several=True)
+    arguments.input("files", "files of the source, in the order that --source says", several=True, foreign=True)
     arguments.input("chosen", "member list of the ensemble's chosen k (json)", required=False)
     arguments.parameter("source", "JSON record of the source", json_argument, required=True)
     arguments.parameter("keys", "JSON record of volume, region, reference, role", json_argument, required=True)

@@ -144,7 +144,7 @@ def report(source_name, counts, class_names):
 
 def main(argv=None):
     arguments = Arguments(__doc__)
-    arguments.input("paths", "one stack, or its slices in order", several=True)
+    arguments.input("paths", "one stack, or its slices in order", several=True, foreign=True)
     arguments.input("image", "the imported stack that the labels belong to (OME-Zarr)")
     arguments.parameter("axes", "order of the axes in the files, e.g. zyx", required=True)
     arguments.parameter("kind", "semantic or instance", default="semantic")

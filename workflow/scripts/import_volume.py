@@ -53,7 +53,7 @@ def describe(source, voxel_size_nm, dtype, paths):
 
 def main(argv=None):
     arguments = Arguments(__doc__)
-    arguments.input("paths", "one stack, or its slices in order", several=True)
+    arguments.input("paths", "one stack, or its slices in order", several=True, foreign=True)
     arguments.parameter("axes", "order of the axes in the files, e.g. zyx", required=True)
     arguments.parameter("voxel_size_nm", "JSON list (z, y, x)", json_argument, required=True)
     arguments.parameter("origin_nm", "JSON list (z, y, x): center of voxel 0", json_argument, [0, 0, 0])

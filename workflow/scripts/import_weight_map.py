@@ -27,7 +27,7 @@ def read_weights(source, z, y, x, path):
 
 def main(argv=None):
     arguments = Arguments(__doc__)
-    arguments.input("weights", "the stored weights (TIFF or OME-Zarr)")
+    arguments.input("weights", "the stored weights (TIFF or OME-Zarr)", foreign=True)
     arguments.input("volume", "aligned volume on which they lie (OME-Zarr)")
     arguments.input("image", "the normalized region (OME-Zarr), for its place")
     arguments.input("labels", "labels of the region (OME-Zarr)")

@@ -24,7 +24,7 @@ def main(argv=None):
     arguments.input("metrics", "scores (csv)")
     arguments.input("chosen", "chosen member list of every ensemble (json)", several=True)
     arguments.input("checkpoints", "one network of each ensemble in --counted (safetensors)", several=True)
-    arguments.input("published", "published numbers (csv); absent: none", required=False)
+    arguments.input("published", "published numbers (csv); absent: none", required=False, foreign=True)
     arguments.parameter("places", "JSON record of role: [region, reference]", json_argument, required=True)
     arguments.parameter("parts", "JSON record of part (a, b, c): list of ensembles", json_argument, required=True)
     arguments.parameter("poster", "JSON list of ensembles in the poster's table", json_argument, default=[])

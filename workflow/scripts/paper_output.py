@@ -196,6 +196,7 @@ class Slices:
         """Panel of a rendering (PNG): its scene alone, with scale bar and note at the size of this page."""
         path = record["picture"]
         self.parents[path] = files.content_id(path)
+        files.check_content(path)
         about = files.read_sidecar(path)["picture"]
         left, top, width, height = about["scene_box_px"]
         scene = raw_formats.read_png(path)[top : top + height, left : left + width]

@@ -69,7 +69,7 @@ def main(argv=None):
     arguments.input("shifts", "shift table of the alignment (csv)")
     arguments.input("before", "binned stack before alignment (OME-Zarr)")
     arguments.input("after", "aligned stack (OME-Zarr)")
-    arguments.input("truth", "known drift (csv); may be absent", required=False)
+    arguments.input("truth", "known drift (csv); may be absent", required=False, foreign=True)
     arguments.parameter("binning", "JSON list: raw voxels per binned voxel (z, y, x)", json_argument, [1, 1, 1])
     arguments.parameter("title", "title of the figure", str, "")
     arguments.parameter("dpi", "dots per inch", int, 150)
@@ -81,7 +81,9 @@ def main(argv=None):
     before, after = io.open_volume(args.before), io.open_volume(args.after)
     known_nm = None
     if args.truth:
-        known_nm = known_positions_nm(io.read_table(args.truth), args.binning, before.voxel_size_nm)
+        known_nm = known_positions_nm(
+            io.read_foreign_table(args.truth, ("z", "dy_px", "dx_px")), args.binning, before.voxel_size_nm
+        )
         if len(known_nm) != len(shifts):
             raise ValueError(f"{args.truth}: expected {len(shifts)} slices after binning, found {len(known_nm)}")
     flagged = shifts.loc[shifts["flag"] != "", "z"]

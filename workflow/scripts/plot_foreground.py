@@ -88,7 +88,7 @@ def main(argv=None):
     arguments.input("scores", "foreground scores with the chosen thresholds (csv)")
     arguments.input("image", "image of the region (OME-Zarr)")
     arguments.input("reference", "reference labels of the region")
-    arguments.input("files", "files of all sources, one source after the other", several=True)
+    arguments.input("files", "files of all sources, one source after the other", several=True, foreign=True)
     arguments.input("chosen", "member lists of the ensembles' chosen k, in their order", several=True, required=False)
     arguments.parameter("sources", "JSON list of the sources' records", json_argument, required=True)
     arguments.parameter("region", "name of the region", required=True)

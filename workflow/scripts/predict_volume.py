@@ -8,14 +8,15 @@ alone, for `gather_slabs.py` to join; with --restart a killed job goes on at the
 
 import contextlib
 import json
+import os
 import sys
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from command_line import Arguments, json_argument, run
-from densecell import budget, checkpoints, files, io, prediction
+from command_line import Arguments, json_argument, run, tell
+from densecell import budget, checkpoints, ensembling, files, io, prediction
 from densecell.classes import BACKGROUND, UNLABELLED, Classes
 from densecell.devices import Computation, tune_cpu
 from densecell.normalization import normalize
@@ -27,11 +28,16 @@ from progress import Progress
 AXES = {"z": -3, "y": -2, "x": -1}
 
 
-def load_members(path, classes, computation):
-    """The networks of a member list, in ranking order, with their windows; and their names (experiment, seed)."""
+def load_members(path, classes, computation, listed=()):
+    """The networks of a member list, in ranking order, with their windows; and their names (experiment, seed).
+
+    listed: the only checkpoints that it may name; empty: any.
+    """
     members, names = [], []
-    for entry in files.read_json(path)["members"]:
-        checkpoint = Path(path).parent / entry["checkpoint"]
+    for entry in ensembling.checked_members(files.read_json(path), path):
+        checkpoint = Path(os.path.normpath(Path(path).parent / entry["checkpoint"]))
+        if listed and checkpoint.resolve() not in {Path(p).resolve() for p in listed}:
+            raise ValueError(f"{path}: names the checkpoint {entry['checkpoint']!r}, which is none of --checkpoints.")
         network, spec = checkpoints.load_network(checkpoint, classes.names)
         if spec["activation"] != "softmax" or spec["decision"] != "argmax":
             raise ValueError(
@@ -81,6 +87,13 @@ def slab_number(text):
     return number, count
 
 
+def restart_state(args, paths, computation, attributes):
+    """The state of this job, which one of other inputs, settings, outputs or versions does not continue."""
+    stores = sorted(str(path) for path in paths.values())
+    facts = [args.record, args.slab, args.threads, str(computation), attributes, stores, torch.__version__]
+    return SlabState(args.restart, files.hash_text(json.dumps(facts, sort_keys=True)))
+
+
 def describe(plan, members, image, computation, limit, settings):
     """The plan in words, told before the work starts."""
     tiles = sorted({tuple(p.input_shape) for p in plan.placements})
@@ -100,7 +113,8 @@ def describe(plan, members, image, computation, limit, settings):
     )
 
 
-def main(argv=None):
+def parse(argv):
+    """The arguments."""
     arguments = Arguments(__doc__)
     arguments.input("members", "member list (json)")
     arguments.input("checkpoints", "the checkpoints it names (for the record)", several=True, required=False)
@@ -130,16 +144,21 @@ def main(argv=None):
     arguments.setting("threads", "CPU threads", int, 1)
     arguments.setting("device", "auto, cpu or cuda", str, "auto")
     args = arguments.parse(argv)
-
     if args.keep_members and args.member_labels:
         raise ValueError("--keep-members and --member-labels name the same outputs; give one of them.")
+    return args
+
+
+def main(argv=None):
+    args = parse(argv)
     slab = slab_number(args.slab) if args.slab else None
     torch.set_num_threads(args.threads)
     io.use_threads(args.threads)
     tune_cpu()
     classes, settings = Classes.from_records(args.classes), args.settings
     computation = Computation(choose_card(args.device), settings.get("precision") or "auto", inference=True)
-    members, names = load_members(args.members, classes, computation)
+    tell(**computation.facts())
+    members, names = load_members(args.members, classes, computation, args.checkpoints)
     image = io.open_volume(args.image)
     inner = [tuple(pair) for pair in image.attributes.get("inner", [[0, n] for n in image.shape])]
     intensity = files.read_json(args.intensity) if args.intensity else None
@@ -162,11 +181,7 @@ def main(argv=None):
         "members": [list(n) for n in names],
         "prediction": {**plan.facts, "flips": settings.get("flips") or [], "precision": computation.precision},
     }
-    state = None
-    if args.restart:
-        stores = sorted(str(path) for path in paths.values())
-        facts = [args.record, args.slab, args.threads, str(computation), attributes, stores, torch.__version__]
-        state = SlabState(args.restart, files.hash_text(json.dumps(facts, sort_keys=True)))
+    state = restart_state(args, paths, computation, attributes) if args.restart else None
 
     with contextlib.ExitStack() as stack:
         writers = {

@@ -123,9 +123,27 @@ def new_video(path, width, height, frames_per_second, record):
             output_params=["-crf", CONSTANT_RATE_FACTOR, *BITEXACT, "-movflags", "+faststart", "-f", "mp4"],
         )
         encoder.send(None)
+        n_frames = 0
+
+        def add_frame(frame):
+            nonlocal n_frames
+            encoder.send(np.ascontiguousarray(frame))
+            n_frames += 1
+
         try:
-            yield lambda frame: encoder.send(np.ascontiguousarray(frame))
+            yield add_frame
         finally:
             encoder.close()
-        if not partial.exists() or not partial.stat().st_size:
-            raise OSError(f"{path}: ffmpeg wrote no video; its message is above")
+        n_written = count_frames(partial)
+        if n_written != n_frames:  # nobody tells how ffmpeg ended
+            raise OSError(
+                f"{path}: ffmpeg wrote {n_written} of {n_frames} frames; its message is above. Is the disk full?"
+            )
+
+
+def count_frames(path):
+    """How many frames of a video can be read; 0 where there is none."""
+    try:
+        return imageio_ffmpeg.count_frames_and_secs(str(path))[0]
+    except (RuntimeError, OSError):
+        return 0

@@ -5,6 +5,7 @@ classes), last.safetensors and history.csv. A restart state, written every few m
 was; it is discarded when configuration, code, inputs, seed or threads differ.
 """
 
+import contextlib
 import json
 import signal
 import sys
@@ -15,7 +16,7 @@ import pandas as pd
 import safetensors
 import torch
 
-from command_line import Arguments, json_argument, run
+from command_line import Arguments, json_argument, run, tell
 from densecell import checkpoints, files, io, sampling, training
 from densecell.classes import UNLABELLED, Classes
 from densecell.devices import Computation
@@ -125,7 +126,8 @@ def main(argv=None):
     data_seed = experiment.get("data_seed") if experiment.get("data_seed") is not None else data_seed
 
     def say(text):
-        print(f"{args.experiment} seed {args.seed}: {text}", file=sys.stderr, flush=True)
+        with contextlib.suppress(BrokenPipeError):  # a cluster that stops a job may stop its log's `tee` first
+            print(f"{args.experiment} seed {args.seed}: {text}", file=sys.stderr, flush=True)
 
     triples = zip(args.train_images, args.train_labels, args.train_weights, strict=True)
     train_regions, normalizations = zip(*(read_region(*paths) for paths in triples))
@@ -139,6 +141,7 @@ def main(argv=None):
         )
 
     computation = Computation(choose_card(args.device), settings["precision"], settings["channels_last"])
+    tell(**computation.facts())
     torch.manual_seed(weight_seed)
     network = build_network(experiment["network"], n_channels=1, n_classes=len(classes.names), **experiment["options"])
     for region in train_regions:

@@ -111,6 +111,7 @@ def html_sentences(table):
 
 def picture(path):
     """An image element with the PNG inside."""
+    files.check_content(path)
     data = base64.b64encode(Path(path).read_bytes()).decode()
     return f'<img alt="{escape(Path(path).name)}" src="data:image/png;base64,{data}">'
 

@@ -16,7 +16,10 @@ def choose_device(name="auto"):
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     if name.startswith("cuda") and not torch.cuda.is_available():
-        raise ValueError("device: cuda asked for, but torch finds no GPU. Use auto or cpu.")
+        raise ValueError(
+            "device: cuda asked for (in the configuration or in the profile of a cluster), but torch finds no GPU. Use auto "
+            "or cpu; on a cluster, also a partition and a driver that torch can work with (docs/cluster.md)."
+        )
     return torch.device(name)
 
 
@@ -92,6 +95,13 @@ class Computation:
             return network(x)
         with torch.autocast(self.device.type, getattr(torch, self.precision)):
             return network(x)
+
+    def facts(self):
+        """{device, precision}: cpu, or the kind of the GPU as its maker names it; and the precision that was chosen."""
+        device = self.device.type
+        if device == "cuda":
+            device = f"cuda ({torch.cuda.get_device_name(self.device)})"
+        return {"device": device, "precision": self.precision}
 
     def __str__(self):
         layout = "channels last" if self.memory_format == torch.channels_last_3d else "contiguous"

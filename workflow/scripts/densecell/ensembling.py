@@ -7,6 +7,8 @@ Table S1). Nothing here may see a test score.
 
 import numpy as np
 
+from densecell import specifications
+
 COLLAPSE_IOU = 0.05
 RANKING_COLUMNS = ["experiment", "seed", "eval_miou", "collapsed"]
 MEMBER_COLUMNS = ["experiment", "seed", "checkpoint", "eval_miou", "targets", "decision"]
@@ -77,6 +79,30 @@ def member_list(ranking, k):
             }
         )
     return {"members": members, "targets": targets, "decision": decision}
+
+
+def checked_members(record, source):
+    """The members of a member list that may come from elsewhere.
+
+    record: what its JSON file `source` holds. Raises ValueError, naming that file, for entries without a checkpoint that is a
+    safetensors file by a relative path, a name for the experiment and a whole number for the seed: outputs are named after
+    these two.
+    """
+    members = record.get("members") if isinstance(record, dict) else None
+    if not isinstance(members, list) or not members:
+        raise ValueError(f"{source}: expected a member list (JSON with members), found none.")
+    for i, entry in enumerate(members):
+        entry = entry if isinstance(entry, dict) else {}
+        checkpoint, seed = entry.get("checkpoint"), entry.get("seed")
+        is_relative = isinstance(checkpoint, str) and not checkpoint.startswith("/") and checkpoint.isprintable()
+        if not is_relative or not checkpoint.endswith(".safetensors"):
+            raise ValueError(
+                f"{source}: members[{i}].checkpoint is {checkpoint!a}, expected a relative path to .safetensors."
+            )
+        if not specifications.is_name(entry.get("experiment")) or not specifications.is_whole(seed, 2**64):
+            found = (entry.get("experiment"), seed)
+            raise ValueError(f"{source}: members[{i}] is {found!a}, expected the name of an experiment and a seed.")
+    return members
 
 
 def choose_k(scores):

@@ -13,11 +13,12 @@ import pandas as pd
 import tifffile
 import zarr
 
-from densecell import files
+from densecell import files, foreign_stores
 from densecell.raw_formats import by_slabs, readable
 
 CHUNK = (8, 256, 256)
 LARGEST_FILE_COUNT = 10_000
+LARGEST_FOREIGN_TABLE = 2**28
 
 
 # ------------------------------------------------------------------------------------------------------------ stores
@@ -72,15 +73,22 @@ class StoreWriter:
         self._unsynced |= set(range(start // self.slab_depth, -(-stop // self.slab_depth)))
 
     def sync(self):
-        """Have all that was written reach the disk: needed before a restart state says that it is there."""
+        """Have all that was written reach the disk: needed before a restart state says that it is there.
+
+        Returns {path in the store: hash} of the shards written since the last call.
+        """
+        hashes = {}
         for layer in sorted(self._unsynced):
             shards = self.folder / "0" / "c" / str(layer)
             for path in [*shards.rglob("*"), shards] if shards.exists() else ():
                 files.sync(path)
+                if path.is_file():
+                    hashes[path.relative_to(self.folder).as_posix()] = files.hash_file(path)
         for path in ("zarr.json", "0/zarr.json", "0/c", "0", "."):
             if (self.folder / path).exists():
                 files.sync(self.folder / path)
         self._unsynced.clear()
+        return hashes
 
     def add_attributes(self, **attributes):
         """Add facts that are known only once the slabs are written."""
@@ -271,6 +279,26 @@ def write_table(path, table, record=None):
                     f"{list(part.columns)}; make both tables with the same version"
                 )
             part.to_csv(handle, index=False, header=i == 0, lineterminator="\n", na_rep="nan")
+
+
+def read_foreign_table(path, numbers, texts=()):
+    """A small table that densecell need not have written, such as the known drift of a stack.
+
+    numbers, texts: names of columns it must have. Raises ValueError, naming the file, for other columns, for what is no number
+    in a column of numbers, and for more than LARGEST_FOREIGN_TABLE bytes.
+    """
+    foreign_stores.check_regular(path)
+    if Path(path).stat().st_size > LARGEST_FOREIGN_TABLE:
+        raise ValueError(f"{path}: expected a table of at most {LARGEST_FOREIGN_TABLE:,} bytes.")
+    table = read_table(path)
+    missing = [name for name in (*numbers, *texts) if name not in table.columns]
+    if missing:
+        found = ", ".join(map(str, table.columns))[:300]
+        raise ValueError(f"{path}: expected the columns {', '.join((*numbers, *texts))}, found {found}.")
+    for name in numbers:
+        if table[name].dtype.kind not in "iuf":
+            raise ValueError(f"{path}: expected numbers in the column {name}, found other texts. Correct the table.")
+    return table
 
 
 def read_table(path, numbers=None):

@@ -34,11 +34,15 @@ class Snapshots:
         network.train()
         frame = np.rint(255 * probabilities[:, self.index]).astype(np.uint8)
         self.folder.mkdir(parents=True, exist_ok=True)
-        with files.writing(self._path(step)) as partial, open(partial, "wb") as handle:
+        with files.writing(self._path(step), {}) as partial, open(partial, "wb") as handle:
             np.save(handle, frame)
 
     def _path(self, step):
         return self.folder / f"step{step:09d}.npy"
+
+    def _read(self, step):
+        files.check_content(self._path(step))
+        return np.load(self._path(step), allow_pickle=False)
 
     def gather(self, output, n_steps, class_names, about, voxel_size_nm, record):
         """Write one volume (T, Y, X) per class and steps.json below `output`, then remove the single snapshots.
@@ -53,7 +57,7 @@ class Snapshots:
                 depth = writer.slab_depth
                 for start in range(0, len(steps), depth):
                     some = steps[start : start + depth]
-                    writer.write(start, np.stack([np.load(self._path(s), allow_pickle=False)[c] for s in some]))
+                    writer.write(start, np.stack([self._read(s)[c] for s in some]))
         facts = {"steps": steps, "voxel_size_nm": list(voxel_size_nm), **about}
         files.write_json(Path(output) / "steps.json", facts, record)
         files.remove(self.folder)

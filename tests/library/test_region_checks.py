@@ -1,0 +1,151 @@
+import numpy as np
+import pytest
+
+from densecell import region_checks
+from densecell.findings import accepted, in_order, report, slices_text
+from densecell.machine_checks import check_machine
+
+VOLUME = {"name": "v", "key": "volumes[0]", "binning": [1, 1, 1], "voxel_size_nm": [50, 10, 10]}
+
+
+def region(name, role, volume="v", frame="aligned", labels=True, **ranges):
+    record = {"name": name, "role": role, "volume": volume, "frame": frame, "z": None, "y": None, "x": None}
+    return {**record, "labels": {"reference": "truth"} if labels else {}, **ranges}
+
+
+# ------------------------------------------------------------------------------------------------------------ places
+def test_a_region_in_raw_voxels():
+    assert region_checks.region_box(region("a", "train", y=[10, 20]), (8, 100, 90), [2, 2, 2]) == [
+        (0, 8),
+        (20, 40),
+        (0, 90),
+    ]
+    assert region_checks.region_box(region("a", "train", frame="raw", y=[10, 20]), (8, 100, 90), [2, 2, 2])[1] == (
+        10,
+        20,
+    )
+
+
+@pytest.mark.parametrize(("start", "is_close"), [(40, True), (45, True), (49, True), (50, False)])
+def test_regions_closer_than_the_guard_are_told(start, is_close):
+    regions = [region("a", "train", y=[0, 40]), region("b", "eval", y=[start, 80])]
+    found = list(region_checks.guard_gaps(regions, {"v": VOLUME}, {"v": (8, 100, 100)}, 100, [0, 0, 0]))
+    assert len(found) == is_close
+    if is_close:
+        assert f"{(start - 40) * 10} nm apart" in found[0].found
+
+
+def test_test_and_compare_may_touch_and_other_volumes_are_far():
+    regions = [region("a", "test", y=[0, 40]), region("b", "compare", y=[40, 80]), region("c", "train", volume="w")]
+    volumes, shapes = {"v": VOLUME, "w": VOLUME}, {"v": (8, 100, 100), "w": (8, 100, 100)}
+    assert list(region_checks.guard_gaps(regions, volumes, shapes, 100, [0, 0, 0])) == []
+
+
+# ----------------------------------------------------------------------------------------------------------- classes
+def presence(**counts):
+    """Findings for regions named by their role, of counts (background, cell, granule)."""
+    full = {name: np.array([*n, *[0] * 253]) for name, n in counts.items() if n}
+    regions = [region(name, name) for name in counts]
+    return list(region_checks.class_presence(full, regions, ("background", "cell", "granule"), {n: n for n in counts}))
+
+
+def test_classes_that_a_role_lacks():
+    assert presence(train=(5, 5, 5), eval=(5, 5, 5)) == []
+    (found,) = presence(train=(5, 5, 5), eval=(5, 5, 0))
+    assert (found.finding, found.found) == ("class_missing", "granule in train, not in eval")
+    (found,) = presence(train=(5, 5, 0), eval=(5, 5, 5))
+    assert "granule only in scored regions" in found.found
+    (found,) = presence(train=(5, 5, 0), eval=(5, 5, 0))
+    assert (found.finding, found.found) == ("class_nowhere", "no voxel of granule")
+
+
+def test_a_region_without_labels_is_an_error_and_one_that_could_not_be_read_says_nothing():
+    assert ("region_unlabelled", "error") in {
+        (f.finding, f.severity) for f in presence(train=(5, 5, 5), eval=(0, 0, 0))
+    }
+    assert presence(train=(5, 5, 5), eval=None) == []
+
+
+def test_values_and_colors_without_a_class():
+    (found,) = region_checks.unknown_values("truth", "v", "labels[0]", {77: [20, 3]}, False)
+    assert (found.severity, found.key, found.found) == ("error", "labels[0].values", "77 in 20 voxels from slice 3")
+    (found,) = region_checks.unknown_values("truth", "v", "labels[0]", {0x0102FF: [1, 0]}, True)
+    assert "[1, 2, 255]" in found.found
+
+
+# -------------------------------------------------------------------------------------------------------- the same data
+def looks(seed, n=6):
+    return [np.random.default_rng([seed, z]).bytes(32)[:31].hex() + "00" for z in range(n)]
+
+
+def test_slices_in_two_volumes_are_an_error_where_one_is_trained_on():
+    volumes = {"v": VOLUME, "w": {**VOLUME, "key": "volumes[1]"}}
+    shapes = {"v": (6, 9, 9), "w": (6, 9, 9)}
+    same = looks(1)[3:] + looks(2)[:3]
+    regions = [region("a", "train"), region("b", "test", volume="w", z=[0, 3])]
+    (found,) = region_checks.same_data(volumes, {"v": looks(1), "w": same}, regions, shapes)
+    assert (found.severity, found.volume, found.key) == ("error", "w", "volumes[1].path")
+    assert "v = w: 3 = 0, 4 = 1, 5 = 2" in found.found
+    elsewhere = [region("a", "train"), region("b", "test", volume="w", z=[3, 6])]
+    assert [f.severity for f in region_checks.same_data(volumes, {"v": looks(1), "w": same}, elsewhere, shapes)] == [
+        "warning"
+    ]
+    assert list(region_checks.same_data(volumes, {"v": looks(1), "w": looks(2)}, regions, shapes)) == []
+
+
+# ----------------------------------------------------------------------------------------------------------- intensities
+def fingerprint(values):
+    return {
+        "percentiles": {str(float(p)): float(np.percentile(values, p)) for p in range(1, 100)},
+        "mean": float(np.mean(values)),
+        "std": float(np.std(values)),
+    }
+
+
+@pytest.mark.parametrize("method", ["zscore", "percentile"])
+def test_brightness_and_contrast_do_not_matter_after_normalization_but_a_negative_does(method):
+    values = np.random.default_rng(0).gamma(2, 20, 20000)
+    prints = {"a": fingerprint(values), "same": fingerprint(3 * values + 40), "negative": fingerprint(255 - values)}
+    found = list(region_checks.intensities(prints, ["a"], method, dict.fromkeys(prints, "key")))
+    assert [(f.finding, f.volume) for f in found] == [("contrast_inverted", "negative")]
+
+
+def test_other_gray_values_are_told_and_without_normalization_brightness_too():
+    rng = np.random.default_rng(0)
+    values = rng.normal(100, 20, 20000)
+    two = np.where(rng.random(20000) < 0.5, 50, 200) + rng.normal(0, 5, 20000)
+    prints = {"a": fingerprint(values), "two": fingerprint(two), "brighter": fingerprint(values + 40)}
+    found = {f.volume for f in region_checks.intensities(prints, ["a"], "zscore", dict.fromkeys(prints, "key"))}
+    assert found <= {"two"}
+    found = {f.volume for f in region_checks.intensities(prints, ["a"], "none", dict.fromkeys(prints, "key"))}
+    assert "brighter" in found
+
+
+# -------------------------------------------------------------------------------------------------- machine and wording
+def test_what_the_machine_lacks():
+    needs = {
+        "disk_bytes": 5e9,
+        "results_dir": "results",
+        "device": "auto",
+        "cpu_hours": 3,
+        "memory_gb": "auto",
+        "slice_bytes": 1e6,
+    }
+    machine = {"free_bytes": 6e9, "memory_bytes": 8e9, "has_gpu": False}
+    assert list(check_machine(needs, machine)) == []
+    assert [f.finding for f in check_machine(needs, {**machine, "free_bytes": 1e9})] == ["disk"]
+    assert [(f.finding, f.severity) for f in check_machine({**needs, "device": "cuda"}, machine)] == [("gpu", "error")]
+    assert [(f.finding, f.severity) for f in check_machine({**needs, "cpu_hours": 300}, machine)] == [
+        ("gpu", "warning")
+    ]
+    assert [f.finding for f in check_machine({**needs, "memory_gb": 9, "slice_bytes": 1e9}, machine)] == ["memory"] * 2
+
+
+def test_slices_in_words_and_findings_in_order():
+    assert slices_text([3]) == "slice 3"
+    assert slices_text([7, 3, 8, 9]) == "slices 3, 7 to 9"
+    assert slices_text(range(0, 40, 2)).endswith("and 12 more")
+    found = presence(train=(5, 5, 5), eval=(0, 0, 0))
+    assert [f.severity for f in in_order(found[::-1])] == ["error", "warning"]
+    assert "1 error, 1 warning" in report(found) and "key:" in report(found)
+    assert "1 warning, 1 note" in report(accepted(found, ["region_unlabelled"]))

@@ -1,0 +1,22 @@
+"""What the checks of the inputs are told of a configuration; rules/checks.smk and `./run.sh check` ask the same."""
+
+KEYS = {
+    "volumes": ("name", "binning", "voxel_size_nm"),
+    "labels": ("name", "volume", "axes", "kind", "frame", "values", "origin"),
+    "regions": ("name", "volume", "role", "frame", "z", "y", "x", "labels"),
+    "classes": ("name", "group"),
+}
+
+
+def check_settings(config, files_of):
+    """The records of a resolved configuration with the keys that check_inputs.py reads, and the key each is found at.
+
+    files_of(record): the files of a label source.
+    """
+    told = {
+        section: [{"key": f"{section}[{i}]", **{k: r[k] for k in keys}} for i, r in enumerate(config[section])]
+        for section, keys in KEYS.items()
+    }
+    for record, labels in zip(told["labels"], config["labels"]):
+        record["n_files"] = len(files_of(labels))
+    return {**told, "normalization": config["normalization"], "checks": config["checks"]}

@@ -1,0 +1,221 @@
+"""Whether regions, labels and volumes fit each other: classes, gaps between roles, the same data twice, intensities."""
+
+import itertools
+
+import numpy as np
+
+from densecell.classes import UNLABELLED
+from densecell.findings import Finding
+
+SCORED = ("eval", "test", "compare")
+FEW_BITS = 16  # of the 255 of a look; neighbors of real stacks differ in 40 or more, strangers in 128 (docs/checks.md)
+DIFFERS, INVERTED, LEAST_INVERTED = (
+    0.25,
+    0.5,
+    0.12,
+)  # in standard deviations of the training volume; a ratio; as the first
+LISTED = 6
+
+
+# ------------------------------------------------------------------------------------------------------------ places
+def region_box(region, shape, binning):
+    """[(start, stop)] of a region in z, y, x in voxels of the raw stack; shifts and the crop of the alignment are not known.
+
+    region: its record (z, y, x ranges or None, frame); shape: (Z, Y, X) of the raw stack.
+    """
+    box = []
+    for axis, size, factor in zip("zyx", shape, binning):
+        scale = 1 if region["frame"] == "raw" else factor
+        start, stop = region[axis] or (0, -(-size // scale))
+        box.append((min(start * scale, size), min(stop * scale, size)))
+    return box
+
+
+def guard_gaps(regions, volumes, shapes, guard_nm, context):
+    """Pairs of regions of one volume with roles that must not know each other, closer than `guard_nm` along every axis.
+
+    volumes: {name: record}; shapes: {name: (Z, Y, X) of the raw stack}; context: voxels (z, y, x) around a region that the
+    network sees. One finding for each volume.
+    """
+    close = {}
+    for a, b in itertools.combinations([r for r in regions if r["volume"] in shapes], 2):
+        if a["volume"] != b["volume"] or {a["role"], b["role"]} in ({a["role"]}, {"test", "compare"}):
+            continue
+        volume = volumes[a["volume"]]
+        boxes = [region_box(r, shapes[r["volume"]], volume["binning"]) for r in (a, b)]
+        gaps = [max(q[0] - p[1], p[0] - q[1]) for p, q in zip(*boxes)]
+        in_nm = [gap * size for gap, size in zip(gaps, volume["voxel_size_nm"])]
+        if max(in_nm) < guard_nm:
+            reach = [n * factor for n, factor in zip(context, volume["binning"])]
+            seen = ", within the context of each other" if all(gap < max(n, 1) for gap, n in zip(gaps, reach)) else ""
+            text = f"{a['name']} ({a['role']}) and {b['name']} ({b['role']}) {max(max(in_nm), 0):.0f} nm apart{seen}"
+            close.setdefault(a["volume"], []).append(text)
+    for name, texts in close.items():
+        todo = "Leave a gap: what crosses the border is trained on and scored. Or lower checks.guard_nm."
+        yield Finding("guard_gap", "warning", "regions", f"at least {guard_nm:g} nm (checks.guard_nm)", "; ".join(texts),
+                      "regions", todo, name)  # fmt: skip
+
+
+# ------------------------------------------------------------------------------------------------------------- labels
+def unknown_values(name, volume, key, unknown, is_color):
+    """Label values without a class. unknown: {code: [voxels, slice of the first]}; a color's code is 65536 r + 256 g + b."""
+    if not unknown:
+        return
+    by_count = sorted(unknown.items(), key=lambda item: -item[1][0])
+
+    def show(code):
+        return str([code >> 16, code >> 8 & 255, code & 255]) if is_color else str(code)
+
+    texts = [f"{show(code)} in {n:,} voxels from slice {z}" for code, (n, z) in by_count[:LISTED]]
+    more = f" and {len(by_count) - LISTED} more" if len(by_count) > LISTED else ""
+    kind = "colors" if is_color else "values"
+    todo = f"Add a line such as {{class: unlabelled, {kind}: [{show(by_count[0][0])}]}}, or give it to a class."
+    yield Finding("label_value", "error", f"labels {name}", f"{kind} that have a class", ", ".join(texts) + more,
+                  f"{key}.values", todo, volume)  # fmt: skip
+
+
+def class_presence(counts, regions, class_names, region_key):
+    """Regions without labels, and classes that one role has and another lacks.
+
+    counts: {region: voxels (256,) of its reference}; region_key: {region: its key}.
+    """
+    labelled = {name: n[: len(class_names)] for name, n in counts.items()}
+    for region in regions:
+        name = region["name"]
+        if name in labelled and not labelled[name].sum():
+            todo = "Move the region to where the labels are, or correct the labels' origin or values."
+            yield Finding("region_unlabelled", "error", "the region", "labelled voxels", f"only unlabelled ({UNLABELLED})",
+                          region_key[name], todo, region["volume"], name)  # fmt: skip
+    by_role, unknown = {}, set()  # of a role with a region that could not be counted nothing is told
+    for region in regions:
+        if region["name"] in labelled:
+            by_role[region["role"]] = by_role.get(region["role"], 0) + labelled[region["name"]]
+        elif "reference" in region["labels"]:
+            unknown.add(region["role"])
+    if "train" not in by_role or "train" in unknown:
+        return
+    absent = {role: [n for n, count in zip(class_names, found) if not count] for role, found in by_role.items()}
+    nowhere = [name for name in class_names if all(name in names for names in absent.values()) and not unknown]
+    if nowhere:
+        todo = "Remove the class, correct the labels' values, or move a region to where it occurs."
+        yield Finding("class_nowhere", "warning", "all regions", "each class somewhere", f"no voxel of {', '.join(nowhere)}",
+                      "classes", todo)  # fmt: skip
+    for role, names in absent.items():
+        names = [n for n in names if n not in nowhere and (n in absent["train"]) == (role == "train")]
+        if not names or role in unknown or (role == "train" and len(by_role) == 1):
+            continue
+        if role == "train":
+            found, todo = (
+                f"{', '.join(names)} only in scored regions",
+                "Move or enlarge a train region: what isn't trained isn't found.",
+            )
+        else:
+            found = f"{', '.join(names)} in train, not in {role}"
+            todo = f"Move or enlarge a region of role {role}; else the class does not count " + (
+                "when checkpoints, members and k are chosen." if role == "eval" else "in its scores.")  # fmt: skip
+        yield Finding(
+            "class_missing", "warning", f"{role} regions", "the same classes in all roles", found, "regions", todo
+        )
+
+
+# ------------------------------------------------------------------------------------------------- the same data twice
+def look_bits(looks):
+    """(n, 256) uint8 of 0 and 1 from `slice_statistics.look_of` texts; rows of nothing but 0 for ''."""
+    blank = "0" * 64
+    return np.stack([np.unpackbits(np.frombuffer(bytes.fromhex(look or blank), np.uint8)) for look in looks])
+
+
+def like_slices(looks_a, looks_b):
+    """[(slice of a, slice of b)] that show the same picture, whatever their contrast; the most alike for each slice of b."""
+    bits_a, bits_b = (look_bits(looks).astype(np.float32) * 2 - 1 for looks in (looks_a, looks_b))
+    known = np.array([bool(look) for look in looks_a])
+    pairs = []
+    for z, bits in enumerate(bits_b):
+        if looks_b[z] and known.any():
+            agreement = np.where(known, np.abs(bits_a @ bits - 1), -1)  # the last bit is padding, equal in all
+            best = int(np.argmax(agreement))
+            if agreement[best] >= 255 - 2 * FEW_BITS:
+                pairs.append((best, z))
+    return pairs
+
+
+def same_data(volumes, looks, regions, shapes):
+    """Slices that two volumes have in common; an error where one is trained on and the other scored.
+
+    volumes: {name: record with binning and key}; looks: {name: look of each slice}.
+    """
+    for a, b in itertools.combinations([n for n in volumes if n in looks], 2):
+        pairs = like_slices(looks[a], looks[b])
+        if not pairs or len(pairs) < min(2, len(looks[a]), len(looks[b])):
+            continue
+
+        def roles_at(name, z):
+            boxes = [
+                (r["role"], region_box(r, shapes[name], volumes[name]["binning"])[0])
+                for r in regions
+                if r["volume"] == name
+            ]
+            return {role for role, (start, stop) in boxes if start <= z < stop}
+
+        leak = any(
+            ("train" in roles_at(one, y) and roles_at(two, z) & set(SCORED))
+            for one, two, y, z in itertools.chain.from_iterable(((a, b, y, z), (b, a, z, y)) for y, z in pairs)
+        )
+        first = ", ".join(f"{y} = {z}" for y, z in pairs[:3])
+        found = f"{len(pairs)} slices show what slices of {a} show ({a} = {b}: {first})"
+        todo = "Remove one of the two, or score on other slices: scores on data that was trained on are too good."
+        yield Finding("same_data", "error" if leak else "warning", f"{a} and {b}", "volumes that differ", found,
+                      f"{volumes[b]['key']}.path", todo, b)  # fmt: skip
+
+
+# -------------------------------------------------------------------------------------------------------- intensities
+def quantiles(fingerprint, method):
+    """(99,) percentiles 1 to 99 of a volume after the configured normalization.
+
+    fingerprint: {"percentiles": {"1.0": gray value, ...}, "mean": .., "std": ..}.
+    """
+    values = np.array([fingerprint["percentiles"][f"{p:.1f}"] for p in range(1, 100)])
+    if method == "none":
+        return values
+    if method == "percentile":
+        return (values - values[0]) / max(values[-1] - values[0], 1e-9)
+    return (values - fingerprint["mean"]) / max(fingerprint["std"], 1e-9)
+
+
+def intensities(fingerprints, train_volumes, method, keys):
+    """Volumes whose gray values, as the network gets them, differ from all training volumes', or are their negative.
+
+    fingerprints: {volume: see `quantiles`}; keys: {volume: its key}.
+    """
+    trained = [name for name in train_volumes if name in fingerprints]
+    for name, of_volume in fingerprints.items():
+        if name in trained or not trained:
+            continue
+        seen, distances = quantiles(of_volume, method), []
+        for other in trained:
+            known = quantiles(fingerprints[other], method)
+            spread = max(float(np.std(known)), 1e-9)
+            negative = 2 * np.mean(known) - known[::-1] if method == "none" else -known[::-1]
+            if method == "percentile":
+                negative = 1 - known[::-1]
+            distances.append((np.abs(seen - known).mean() / spread, np.abs(seen - negative).mean() / spread, other))
+        distance, inverted, other = min(distances)
+        if distance > LEAST_INVERTED and inverted < INVERTED * distance:
+            found = (
+                f"the histogram of the negative of {other} ({inverted:.2f} sd from it, {distance:.2f} sd from {other})"
+            )
+            yield Finding("contrast_inverted", "warning", "the volume", f"dark and bright as in {other}, which is trained on", found,
+                          f"{keys[name]}.path", "Look at both. If it is inverted, invert the files (Fiji: Edit > Invert).", name)  # fmt: skip
+        elif distance > DIFFERS:
+            found = f"after normalization ({method}) gray values lie {distance:.2f} sd from those of {other}"
+            todo = "Compare the histograms in the figure. Other contrast: match histograms before; other tissue or much resin: train on some of it."
+            yield Finding(
+                "intensity_differs",
+                "warning",
+                "the volume",
+                f"at most {DIFFERS:g} sd",
+                found,
+                "normalization",
+                todo,
+                name,
+            )
