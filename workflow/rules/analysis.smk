@@ -59,6 +59,7 @@ rule gather_volume_fractions:
         f"{R}/tables/volume_fractions.csv",
     log:
         f"{R}/logs/gather_volume_fractions.log",
+    localrule: True
     conda:
         "../../envs/imaging.yaml"
     params:
@@ -86,6 +87,7 @@ rule compare_annotators:
         f"{R}/tables/annotator_agreement.csv",
     log:
         f"{R}/logs/compare_annotators.log",
+    localrule: True
     conda:
         "../../envs/imaging.yaml"
     params:
@@ -108,13 +110,13 @@ rule plot_annotators:
         agreement=report(
             f"{R}/figures/annotators_{{region}}.png",
             caption="../report/annotators.rst",
-            category="5 Evaluation",
+            category="6 Evaluation",
             labels={"result": "People and networks: {region}"},
         ),
         confusion=report(
             f"{R}/figures/annotator_confusion_{{region}}.png",
             caption="../report/annotator_confusion.rst",
-            category="5 Evaluation",
+            category="6 Evaluation",
             labels={"result": "Who takes what for what: {region}"},
         ),
     log:

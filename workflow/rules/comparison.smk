@@ -12,11 +12,12 @@ rule compare_networks:
         text=report(
             f"{R}/tables/network_comparison_text.csv",
             caption="../report/comparison_text.rst",
-            category="5 Evaluation",
+            category="6 Evaluation",
             labels={"result": "Comparison of experiments, in words"},
         ),
     log:
         f"{R}/logs/compare_networks.log",
+    localrule: True
     conda:
         "../../envs/imaging.yaml"
     params:
@@ -44,7 +45,7 @@ rule plot_network_comparison:
         report(
             f"{R}/figures/network_comparison.png",
             caption="../report/network_comparison.rst",
-            category="5 Evaluation",
+            category="6 Evaluation",
             labels={"result": "Comparison of experiments"},
         ),
     log:
@@ -71,6 +72,7 @@ rule compute_ensemble_gain:
         f"{R}/tables/ensemble_gain.csv",
     log:
         f"{R}/logs/compute_ensemble_gain.log",
+    localrule: True
     conda:
         "../../envs/imaging.yaml"
     params:
@@ -93,7 +95,7 @@ rule plot_ensemble_gain:
         report(
             f"{R}/figures/ensemble_gain.png",
             caption="../report/ensemble_gain.rst",
-            category="3 Ensembles",
+            category="4 Ensembles",
             labels={"result": "What averaging gains"},
         ),
     log:

@@ -101,7 +101,7 @@ rule plot_weight_map_comparison:
         report(
             f"{R}/figures/weight_map_comparison_{{weight_map}}_{{region}}.png",
             caption="../report/weight_map_comparison.rst",
-            category="1 Preprocessing",
+            category="2 Preprocessing",
             labels={"result": "Imported and computed weights: {region}, {weight_map}"},
         ),
     log:

@@ -8,6 +8,7 @@ rule rank_candidates:
         f"{R}/ensembles/{{ensemble}}/ranking.csv",
     log:
         f"{R}/logs/rank_candidates/{{ensemble}}.log",
+    localrule: True
     conda:
         "../../envs/imaging.yaml"
     params:
@@ -28,6 +29,7 @@ rule build_ensemble:
         f"{R}/ensembles/{{ensemble}}/top{{k}}.json",
     log:
         f"{R}/logs/build_ensemble/{{ensemble}}_top{{k}}.log",
+    localrule: True
     conda:
         "../../envs/torch.yaml"
     params:
@@ -51,6 +53,7 @@ rule list_candidates:
         f"{R}/ensembles/{{ensemble}}/candidates.json",
     log:
         f"{R}/logs/list_candidates/{{ensemble}}.log",
+    localrule: True
     conda:
         "../../envs/torch.yaml"
     params:
@@ -77,6 +80,7 @@ rule choose_ensemble:
         f"{R}/ensembles/{{ensemble}}/chosen.json",
     log:
         f"{R}/logs/choose_ensemble/{{ensemble}}.log",
+    localrule: True
     conda:
         "../../envs/imaging.yaml"
     params:

@@ -37,6 +37,7 @@ rule compute_metrics:
         confusion=f"{R}/tables/confusion.csv",
     log:
         f"{R}/logs/compute_metrics.log",
+    localrule: True
     conda:
         "../../envs/imaging.yaml"
     params:
@@ -59,6 +60,7 @@ rule compute_eval_metrics:
         f"{R}/ensembles/{{ensemble}}/eval_metrics.csv",
     log:
         f"{R}/logs/compute_eval_metrics/{{ensemble}}.log",
+    localrule: True
     conda:
         "../../envs/imaging.yaml"
     params:

@@ -16,7 +16,7 @@ rule plot_alignment:
         report(
             f"{R}/figures/alignment_{{volume}}.png",
             caption="../report/alignment.rst",
-            category="1 Preprocessing",
+            category="2 Preprocessing",
             labels={"result": "Alignment: {volume}"},
         ),
     log:
@@ -45,7 +45,7 @@ rule plot_weight_map:
         report(
             f"{R}/figures/weight_map_{{weight_map}}_{{region}}.png",
             caption="../report/weight_map.rst",
-            category="1 Preprocessing",
+            category="2 Preprocessing",
             labels={"result": "Error weights: {region}, {weight_map}"},
         ),
     log:
@@ -74,7 +74,7 @@ rule plot_training_curves:
         report(
             f"{R}/figures/training_curves.png",
             caption="../report/training_curves.rst",
-            category="2 Training",
+            category="3 Training",
             labels={"result": "Training curves"},
         ),
     log:
@@ -97,7 +97,7 @@ rule plot_network:
         report(
             f"{R}/figures/network_{{experiment}}.png",
             caption="../report/network.rst",
-            category="2 Training",
+            category="3 Training",
             labels={"result": "Network: {experiment}"},
         ),
     log:
@@ -131,7 +131,7 @@ rule plot_ranking:
         report(
             f"{R}/figures/ranking.png",
             caption="../report/ranking.rst",
-            category="3 Ensembles",
+            category="4 Ensembles",
             labels={"result": "Ranking of the networks"},
         ),
     log:
@@ -159,7 +159,7 @@ rule plot_segmentation:
         report(
             f"{R}/figures/segmentation_{{region}}.png",
             caption="../report/segmentation.rst",
-            category="4 Segmentation",
+            category="5 Segmentation",
             labels={"result": "Segmentation of a region: {region}"},
         ),
     log:
@@ -192,7 +192,7 @@ rule plot_volume:
         report(
             f"{R}/figures/volume_{{volume}}_{{ensemble}}.png",
             caption="../report/volume.rst",
-            category="4 Segmentation",
+            category="5 Segmentation",
             labels={"result": "Segmentation of a volume: {volume}, {ensemble}"},
         ),
     log:
@@ -225,7 +225,7 @@ rule plot_confusion:
         report(
             f"{R}/figures/confusion.png",
             caption="../report/confusion.rst",
-            category="5 Evaluation",
+            category="6 Evaluation",
             labels={"result": "Confusion matrices"},
         ),
     log:
@@ -253,7 +253,7 @@ rule plot_volume_fractions:
         report(
             f"{R}/figures/volume_fractions.png",
             caption="../report/volume_fractions.rst",
-            category="6 Analysis",
+            category="7 Analysis",
             labels={"result": "Volume fractions"},
         ),
     log:
@@ -290,6 +290,7 @@ rule write_summary:
         table=f"{R}/tables/summary.csv",
     log:
         f"{R}/logs/write_summary.log",
+    localrule: True
     conda:
         "../../envs/report.yaml"
     params:

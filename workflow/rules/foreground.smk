@@ -77,6 +77,7 @@ rule choose_threshold:
         f"{R}/tables/foreground.csv",
     log:
         f"{R}/logs/choose_threshold.log",
+    localrule: True
     conda:
         "../../envs/imaging.yaml"
     params:
@@ -100,7 +101,7 @@ rule plot_foreground:
         report(
             f"{R}/figures/foreground_{{region}}.png",
             caption="../report/foreground.rst",
-            category="5 Evaluation",
+            category="6 Evaluation",
             labels={"result": "Tissue against background: {region}"},
         ),
     log:

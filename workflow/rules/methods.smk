@@ -21,6 +21,7 @@ rule make_methods_text:
         bibtex=METHODS[1],
     log:
         f"{R}/logs/make_methods_text.log",
+    localrule: True
     conda:
         "../../envs/torch.yaml"
     params:

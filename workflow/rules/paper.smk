@@ -14,6 +14,7 @@ rule make_paper_tables:
         text=f"{P}/text_numbers.csv",
     log:
         f"{R}/logs/make_paper_tables.log",
+    localrule: True
     conda:
         "../../envs/imaging.yaml"
     params:
@@ -155,11 +156,12 @@ rule write_paper_index:
         report(
             f"{P}/index.html",
             caption="../report/paper.rst",
-            category="9 The paper",
+            category="The paper",
             labels={"result": "Tables and figures of the paper"},
         ),
     log:
         f"{R}/logs/write_paper_index.log",
+    localrule: True
     conda:
         "../../envs/report.yaml"
     params:

@@ -13,6 +13,7 @@ ON_TORCH = ("train_network", "predict_volume", "build_ensemble", "plot_network")
 # script -> voxels a second; tables, rankings and figures do little beside starting
 VOXEL_RATES = {
     "make_phantom": (6e4, "a tiny phantom"),
+    "check_volume": (4e8, "docs/checks.md"),
     "import_volume": (53e6, "alignment, none"),
     "import_labels": (53e6, "alignment, none"),
     "import_weight_map": (53e6, "alignment, none"),
@@ -116,9 +117,10 @@ class Jobs:
             return 0, "docs/benchmarks.md"
         shape, (per_s, section) = self.shape(wildcards), VOXEL_RATES[script]
         n = self.n_labels(rule, wildcards)
-        if script in ("import_volume", "import_labels", "bin_volume", "bin_labels"):
+        if script in ("check_volume", "import_volume", "import_labels", "bin_volume", "bin_labels"):
             n = self.n_binned(wildcards)
-        return shape and n * math.prod(shape) / per_s, f"docs/benchmarks.md ({section})"
+        source = section if section.startswith("docs/") else f"docs/benchmarks.md ({section})"
+        return shape and n * math.prod(shape) / per_s, source
 
     # ------------------------------------------------------------------------------------------------ memory and disk
     def memory_bytes(self, script, wildcards):

@@ -51,6 +51,7 @@ rule gather_small_regions:
         f"{R}/tables/small_regions.csv",
     log:
         f"{R}/logs/gather_small_regions.log",
+    localrule: True
     conda:
         "../../envs/imaging.yaml"
     params:
@@ -70,7 +71,7 @@ rule plot_small_regions:
         report(
             f"{R}/figures/small_regions.png",
             caption="../report/small_regions.rst",
-            category="5 Evaluation",
+            category="6 Evaluation",
             labels={"result": "Small regions removed"},
         ),
     log:

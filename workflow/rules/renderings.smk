@@ -39,7 +39,7 @@ rule render_surfaces:
             report(
                 f"{R}/renderings/{{region}}/{{source}}/{subject}.png",
                 caption="../report/rendering.rst",
-                category="7 Surfaces",
+                category="8 Surfaces",
                 labels={"result": f"{subject}: {{region}}, {{source}}"},
             )
             for subject in SUBJECTS
@@ -76,7 +76,7 @@ rule render_rotation:
         report(
             f"{R}/videos/{{rotation}}.mp4",
             caption="../report/rotation.rst",
-            category="8 Videos",
+            category="9 Videos",
             labels={"result": "Rotation: {rotation}"},
         ),
     log:
@@ -113,13 +113,13 @@ rule render_training:
         probabilities=report(
             f"{R}/videos/training_{{experiment}}_probabilities.mp4",
             caption="../report/training_video.rst",
-            category="8 Videos",
+            category="9 Videos",
             labels={"result": "Training, probabilities: {experiment}"},
         ),
         segmentation=report(
             f"{R}/videos/training_{{experiment}}_segmentation.mp4",
             caption="../report/training_video.rst",
-            category="8 Videos",
+            category="9 Videos",
             labels={"result": "Training, segmentation: {experiment}"},
         ),
     log:

@@ -103,6 +103,7 @@ rule rank_networks:
         f"{R}/tables/ranking.csv",
     log:
         f"{R}/logs/rank_networks.log",
+    localrule: True
     conda:
         "../../envs/imaging.yaml"
     params:
