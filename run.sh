@@ -47,10 +47,12 @@ export DENSECELL_RESULTS_FILE="$where"
 if [ "${1:-}" = verify ]; then
   shift
   if [ $# -eq 1 ] && [ -d "$1" ]; then
-    exec python workflow/scripts/verify_results.py "$1"
+    python workflow/scripts/verify_results.py "$1"
+    exit
   fi
   snakemake --dry-run --quiet all "$@" >/dev/null
-  exec python workflow/scripts/verify_results.py "$(cat "$where")"
+  python workflow/scripts/verify_results.py "$(cat "$where")"
+  exit
 fi
 code=0
 snakemake "$@" || code=$?

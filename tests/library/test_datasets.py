@@ -34,7 +34,7 @@ def test_every_record_says_all_that_people_and_the_program_need(record):
         assert all(re.fullmatch(rf"[0-9a-f]{{{digits}}}", h) for h in hashes if h)
     files = datasets.listed_files(record)
     assert len({f["path"] for f in files}) == len({f["member"] for f in files}) == len(files)
-    assert "licence" in datasets.describe(record) and record["class_order"] in datasets.describe(record)
+    assert "license" in datasets.describe(record) and record["class_order"] in datasets.describe(record)
 
 
 @pytest.mark.parametrize("record", RECORDS, ids=lambda r: r["name"])

@@ -35,7 +35,7 @@ def describe(record):
     size = f"{record['size_bytes'] / 1e6:,.0f} MB" if record["size_bytes"] else "not stated by the publisher"
     lines = [
         record["title"],
-        f"  licence:    {record['licence']}",
+        f"  license:    {record['licence']}",
         f"  cite:       {record['citation']} doi {record['doi']}",
         f"  size:       {size}, {len(listed_files(record))} files",
         f"  voxel size: {' x '.join(f'{v:g}' for v in record['voxel_size_nm'])} nm (z, y, x)",

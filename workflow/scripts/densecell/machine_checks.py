@@ -18,7 +18,7 @@ def check_machine(needs, machine):
     "has_gpu"}.
     """
     if machine["free_bytes"] < needs["disk_bytes"]:
-        todo = "Free some space, or set results_dir to a larger disk. The plan counts no compression; images take about 0.7 of it."
+        todo = "Free some space, or set results_dir to a larger disk. The plan counts no compression."
         yield Finding("disk", "warning", needs["results_dir"], f"{gigabytes(needs['disk_bytes'])} at most, by the plan",
                       f"{gigabytes(machine['free_bytes'])} free", "results_dir", todo)  # fmt: skip
     if needs["device"] == "cuda" and not machine["has_gpu"]:
