@@ -12,7 +12,8 @@ from densecell import citations, methods
 from densecell.networks import NETWORKS
 
 REPO = workflow_runs.REPO
-CONFIGS = ["config/phantom_paper.yaml", "tests/workflow/tiny.yaml"]
+CONFIGS = ["config/phantom_paper.yaml", "config/platelet.yaml", "config/vnc.yaml", "tests/workflow/tiny.yaml"]
+GROUPS = ["encoder_decoder", "predictors", "pyramid"]
 
 
 def told(*names):
@@ -21,12 +22,19 @@ def told(*names):
     return methods_settings.settings(configuration.prepare(config, REPO / "config/presets.yaml"))
 
 
+def has_pyramid(experiment):
+    return experiment["network"].startswith("hybrid") and experiment["network"] != "hybrid_2d3d_no_pyramid"
+
+
 def facts(config):
     names = [e["name"] for e in config["experiments"]]
     return {
         "parameters": dict.fromkeys(names, 1234567),
         "precisions": dict.fromkeys(names, "bfloat16"),
+        "groups": {e["name"]: GROUPS[: 3 if has_pyramid(e) else 2] for e in config["experiments"]},
+        "outputs": {e["name"]: 2 if has_pyramid(e) else 1 for e in config["experiments"]},
         "runs": dict.fromkeys(names, (3, 1)),
+        "tiles": {"tile": ("window", "auto", "auto"), "halo": (1, "auto", "auto"), "largest_statistics_voxels": 4096},
         "chosen": {e["name"]: 2 for e in config["ensembles"]},
         "versions": {"densecell": "0.1.0", "snakemake": "9", "torch": "2", "numpy": "2", "scipy": "1", "zarr": "3"},
     }
@@ -54,11 +62,17 @@ def test_the_text_of_a_shipped_configuration_is_whole(name):
 def test_numbers_are_those_of_the_configuration(tiny):
     text = text_of(tiny)
     assert "The voxels of subject1 and subject2 measured 50 x 10 x 10 nm (z, y, x)." in text
-    assert "subject1 and subject2 are synthetic stacks (phantoms) with known truth" in text
+    assert "subject1 and subject2 are synthetic stacks (phantoms) with known truth, not micrographs." in text
     assert "trained for 8 steps in batches of 1 window with AdamW" in text and "learning rate 0.003" in text
     assert "1,234,567 parameters, on windows of 3 x 48 x 48 voxels" in text and "2 runs (seeds 1 and 2)" in text
     assert "k = 1 and 2; the eval regions chose k = 2" in text and "(50, 100 and 200 nm)" in text
-    assert "3 runs of hybrid (1 collapsed)" in text and "binned" not in text
+    assert (
+        "The runs trained were 3 runs of hybrid (1 collapsed) and 3 runs of unet (1 collapsed); collapsed runs ("
+        in text
+    )
+    assert (
+        "(fewer than half of the classes above an IoU of 0.05 at the last evaluation)" in text and "binned" not in text
+    )
 
 
 def test_the_paper_s_settings_are_told_otherwise(tiny):
@@ -104,4 +118,95 @@ def test_a_weight_map_from_a_file_and_no_augmentation(tiny):
         "flip": False, "rot90": False, "brightness": 0, "contrast": 0, "elastic": False
     }  # fmt: skip
     text = text_of(tiny)
-    assert "square_root: read from a file, plus a floor of 0.01" in text and "Windows were not augmented." in text
+    assert (
+        "square_root: read from a file, plus a floor of 0.01" in text
+        and "Windows of hybrid were not augmented." in text
+    )
+
+
+def test_a_network_with_one_output_and_no_pyramid_is_told_without_them(tiny):
+    hybrid, unet = (methods.one_training([n], methods.settings_of(e, facts(tiny))) for n, e in by_name(tiny).items())
+    assert "that of the 2D output counting 0.33" in hybrid and "1e-05 (pyramid)" in hybrid
+    assert "2D output" not in unet and "pyramid" not in unet
+    assert "weight decay (decoupled) of 1.99526e-05 (encoder-decoder) and 1e-09 (predictors)" in unet
+
+
+def by_name(config):
+    return {e["name"]: e for e in config["experiments"]}
+
+
+def test_experiments_that_trained_alike_share_a_sentence(tiny):
+    tiny["experiments"].append({**copy.deepcopy(by_name(tiny)["unet"]), "name": "unet_again"})
+    text = text_of(tiny)
+    assert "unet and unet_again were trained for 8 steps" in text and "Windows were augmented" in text
+    by_name(tiny)["unet"]["training"]["evaluate_every_steps"] = None
+    by_name(tiny)["unet_again"]["training"] |= {"main_weight": 0.33}
+    by_name(tiny)["unet_again"]["training"]["augmentation"] |= {"rot90": False}
+    text = text_of(tiny)
+    assert "unet was trained" in text and "that of the main output counting 0.33" in text
+    assert "Windows of hybrid and unet were augmented by" in text and "Windows of unet_again were augmented by" in text
+    assert "The eval regions were scored at most once per epoch in the training of unet." in text
+
+
+def test_many_seeds_are_told_as_a_range(tiny):
+    by_name(tiny)["unet"]["seeds"] = [*range(3, 501), 1]
+    assert "499 runs (seeds 1 and 3 to 500)" in text_of(tiny)
+
+
+def test_the_rank_test_is_called_exact_only_where_it_is(tiny):
+    (_, few), (_, many) = ((n, methods.evaluation(tiny, {"hybrid": (26, 0), "unet": (n, 0)})) for n in (26, 500))
+    assert "exact rank sum test [@mann1947]" in " ".join(few)
+    assert "exact rank sum test (normal approximation for pairs with too many runs) [@mann1947]" in " ".join(many)
+
+
+@pytest.mark.parametrize(
+    ("stitch", "tile", "halo", "expected"),
+    [
+        ("halo", None, None, "in tiles (z as in training, y and x as large as memory allowed; at most 4,096 voxels for networks with "
+         "statistics of their window) with a margin that was cut off (z 1 voxel, y and x as far as the network sees)"),
+        ("halo", None, "auto", "in tiles (z, y and x as large as memory allowed; at most 4,096 voxels for networks with statistics of "
+         "their window) with a margin that was cut off (z, y and x as far as the network sees)"),
+        ("halo", [5, 64, 64], [0, 8, 8], "in tiles (z 5 voxels, y and x 64 voxels) with a margin that was cut off (z 0 voxels, y and x 8 voxels)"),
+        ("depth", None, None, "in overlapping tiles of the size used in training, each voxel from the tile in which it lies deepest "
+         "[@guay2021]"),
+        ("depth", [5, 64, 64], None, "in overlapping tiles of 5 x 64 x 64 voxels, each voxel"),
+    ],
+)  # fmt: skip
+def test_tiles_and_margins_are_told_with_their_defaults(tiny, stitch, tile, halo, expected):
+    for e in tiny["experiments"]:
+        e["tile"] = None
+    tiny["prediction"] |= {"stitch": stitch, "tile": tile, "halo": halo}
+    assert f"Regions and volumes were predicted {expected}" in text_of(tiny)
+
+
+def test_tiles_of_the_evaluation_are_named_where_there_are_some(tiny):
+    tiny["experiments"][0]["tile"] = [3, 64, 64]
+    text = text_of(tiny)
+    assert "evaluated in tiles of 3 x 64 x 64" in text and "in tiles (z as in evaluation, y and x" in text
+
+
+def test_edges_of_no_weight_are_left_out(tiny):
+    assert "and edges between" in text_of(tiny)
+    for weight_map in tiny["weight_maps"]:
+        weight_map["edge_amplitude"] = 0
+    text = text_of(tiny)
+    assert "edges" not in text and "a floor of 0.01 and the class balance (rarest class 1) to the power 0.5." in text
+
+
+def test_one_phantom_is_told_in_the_singular(tiny):
+    tiny["phantoms"] = ["subject1"]
+    assert "subject1 is a synthetic stack (phantom) with known truth, not a micrograph." in text_of(tiny)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        ("predictor_relu", False, "without a ReLU on the predictors"),
+        ("predictor_relu", True, "with a ReLU on the predictors"),
+        ("dropout", False, "without dropout"),
+        ("pyramid_input", "relu_logits", "pyramid input relu logits"),
+        ("base_width", 8, "base width 8"),
+    ],
+)
+def test_options_in_words(key, value, expected):
+    assert methods.option(key, value) == expected

@@ -1,3 +1,5 @@
+import shutil
+
 import pytest
 from passport_inputs import small_results, text_output
 
@@ -20,7 +22,9 @@ def test_siblings_become_one_step_and_the_paragraph_tells_the_way(results_dir):
     text = explained(results_dir)
     assert text.startswith("tables/ranking.csv holds the ranking of the trained networks")
     assert "The image stacks of brain were read (voxels of 50 x 10 x 10 nm in z, y and x)." in text
-    assert "Networks trained: 30 (unet seed 1 to 30: unet_2d, 8 steps on windows of 1 x 4 x 4 voxels, adamw)" in text
+    assert (
+        "30 networks were trained (unet seed 1 to 30: unet_2d, 8 steps on windows of 1 x 4 x 4 voxels, adamw)" in text
+    )
     assert "unet seed 1 to 30" in text
     assert "1 import_volume (from raw data) 1 file" in text
     assert "2 train_network (from 1) 30 files" in text
@@ -72,7 +76,7 @@ def test_the_chosen_k_follows_the_step_that_chose_it(results_dir, tmp_path):
         tmp_path, path, "{}", "choose_ensemble", {"name": "unet", "top_k": [1, 3]}, results_dir / "tables/ranking.csv"
     )
     text = explained(results_dir, "ensembles/unet/chosen.json", chosen={"unet": 3})
-    assert "(one of k = 1, 3). They chose the best 3 of unet." in text
+    assert "(one of k = 1, 3). The eval regions chose the best 3 of unet." in text
 
 
 def test_groups_come_after_those_they_were_made_from(results_dir):
@@ -90,3 +94,13 @@ def test_lines_stay_within_the_width_but_for_single_words(results_dir):
 @pytest.mark.parametrize(("seconds", "text"), [(0.04, "0.0 s"), (59, "59.0 s"), (90, "1.5 min"), (5400, "1.5 h")])
 def test_durations(seconds, text):
     assert passport_text.duration(seconds) == text
+
+
+def test_a_result_that_was_deleted_with_its_records_is_not_told_as_raw_data(results_dir):
+    image = results_dir / "imported/brain/image.ome.zarr"
+    shutil.rmtree(image)
+    files.sidecar_path(image).unlink()
+    files.run_record_path(image).unlink()
+    text = explained(results_dir)
+    assert "1 train_network (from deleted results) 30 files" in text and "SHA-256 when it was read" not in text
+    assert "imported/brain/image.ome.zarr: densecell's, its records were deleted" in text

@@ -3,7 +3,7 @@ from string import Formatter
 import pytest
 
 from densecell import passport_words
-from densecell.passport_words import FILES, WORDS, fill, is_idle, join_names, listed, makes, ranges
+from densecell.passport_words import FILES, WORDS, Count, fill, is_idle, join_names, listed, makes, ranges
 
 
 def test_names_that_differ_by_a_last_number_become_one():
@@ -33,6 +33,46 @@ def test_a_template_is_filled_from_nested_parameters():
         fill(template, "models/unet/history.csv", params)
         == "1 x 4 x 4, 0.003, 0 to 5, all, yes, 50, 100, unet, history"
     )
+
+
+@pytest.mark.parametrize(
+    ("training", "expected"),
+    [
+        ({"steps": 8, "epochs": 40}, "8 steps"),
+        ({"steps": None, "epochs": 40}, "40 epochs"),
+        ({}, "an unknown number of epochs"),
+    ],
+)
+def test_a_training_is_as_long_as_its_steps_or_else_its_epochs(training, expected):
+    settings = {"network": "unet_2d", "window": [1, 4, 4], "training": {**training, "optimizer": "adam"}}
+    told = fill(WORDS["train_network"].how, "models/unet/seed1/history.csv", {"settings": settings})
+    assert told == f"unet_2d, {expected} on windows of 1 x 4 x 4 voxels, adam"
+
+
+@pytest.mark.parametrize(
+    ("stitch", "expected"),
+    [
+        ("halo", "tiles with a margin that is cut off"),
+        ("depth", "overlapping tiles, each voxel from where it lies deepest"),
+    ],
+)
+def test_tiles_are_told_in_words(stitch, expected):
+    assert fill(WORDS["predict_volume"].how, "predictions/r/top2", {"settings": {"stitch": stitch}}) == expected
+
+
+def test_numbers_with_their_words():
+    assert f"{Count(1):network was|networks were}" == "1 network was"
+    assert f"{Count(30):network was|networks were}" == "30 networks were"
+
+
+def test_shares_and_lengths_are_told_as_a_scientist_writes_them():
+    told = fill(WORDS["compare_networks"].how, "tables/x.csv", {"confidence": 0.95, "n_bootstrap": 10000, "seed": 0})
+    assert told == "rank tests, 95 % intervals from 10000 bootstrap samples, seed 0"
+    settings = {"class_weight_power": 0.5, "edge_sigma_px": 6, "edge_amplitude": 0.882, "floor": 0.01}
+    told = fill(WORDS["build_weight_map"].how, "weights/x.ome.zarr", {"settings": settings})
+    assert told == "class balance to the power 0.5, edges blurred by a Gaussian of 6 px, floor 0.01"
+    told = fill(WORDS["build_weight_map"].how, "weights/x.ome.zarr", {"settings": {**settings, "edge_amplitude": 0}})
+    assert told == "class balance to the power 0.5, no edges, floor 0.01"
 
 
 def test_a_value_that_the_sidecar_lacks_is_unknown():

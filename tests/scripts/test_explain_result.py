@@ -57,7 +57,7 @@ def test_where_raw_data_were_downloaded_from_is_told(results_dir, tmp_path, caps
 def test_the_chosen_k_is_read_from_the_member_list(results_dir, tmp_path, capsys):
     path, text = results_dir / "ensembles/unet/chosen.json", json.dumps({"name": "unet", "k": 2})
     text_output(tmp_path, path, text, "choose_ensemble", {"name": "unet", "top_k": [1, 2]})
-    assert "They chose the best 2 of unet." in explained(path, capsys)
+    assert "The eval regions chose the best 2 of unet." in explained(path, capsys)
 
 
 @pytest.mark.parametrize(

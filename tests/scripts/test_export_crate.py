@@ -1,5 +1,6 @@
 """A run as an RO-Crate: what is in it, what stays out, and that it keeps to its profile."""
 
+import base64
 import json
 import os
 import zipfile
@@ -105,10 +106,67 @@ def test_neither_paths_nor_the_host_of_the_machine_are_told(folder, tmp_path):
     assert "host secret-host" in shown["#job/1"]["description"]
 
 
+def test_folders_of_raw_data_outside_the_project_are_not_told(folder, tmp_path, monkeypatch, capsys):
+    raw = folder.parents[1] / "private"
+    page = f"<script>{json.dumps({'input': [str(raw / 'stack_17.tif')]})}</script>"
+    table = base64.b64encode(f"path\n{raw}/x.tif\n".encode()).decode()
+    results = {
+        "tables/findings.csv": f"path,finding\n{raw}/stack_17.tif,blank\n",
+        "tables/fine.csv": "private,tif\n1,2\n",
+    }
+    results |= {"summary.html": page, "embedded.html": f'<a href="data:text/csv;charset=utf8;base64,{table}">'}
+    for second, (path, text) in enumerate(results.items(), 20):
+        run_results.result(folder, path, "compute_metrics", text, [], second)
+    monkeypatch.chdir(Path("/"))
+    found = export(folder, tmp_path / "crate")
+    assert "results/tables/fine.csv" in found
+    told = capsys.readouterr().err
+    for path in ("tables/findings.csv", "summary.html", "embedded.html"):
+        assert f"results/{path}" not in found and f"{path}: names a folder of this machine" in told
+    assert str(raw) not in (tmp_path / "crate/ro-crate-metadata.json").read_text()
+
+
+def test_folders_of_the_machine_are_those_of_records_and_configurations(monkeypatch):
+    monkeypatch.setattr(os, "getcwd", lambda: "/work/here")
+    monkeypatch.setenv("HOME", "/home/me")
+    records = [
+        {
+            "output": "/scratch/run1/tables/x.csv",
+            "record": {"parents": {"/mnt/lab/raw/stack_17.tif": "", "data/y.tif": ""}},
+        }
+    ]
+    config = {
+        "results_dir": "/archive",
+        "volumes": [{"path": "/nas/em/*.tif", "voxel_size_nm": [1, 2, 3]}],
+        "data_root": "/tmp/me",
+    }
+    found = crate_code.folders_of_the_machine(records, [config])
+    expected = {"/scratch/run1/tables", "/mnt/lab/raw", "/archive", "/tmp/me", "/nas/em", "/work/here", "/home/me"}
+    assert set(found) == {*expected, str(crate_code.PROJECT)}
+
+
+@pytest.mark.parametrize(
+    ("text", "tells"),
+    [
+        ("/data/x.tif", True),
+        ("file:///data", True),
+        ('"/data"', True),
+        ("results/data/x.tif", False),
+        ("/database", False),
+        ("https://example.org/data/x", False),
+        ("/mnt/lab/raw/stack.tif", True),
+        ("/mnt/lab", False),
+    ],
+)
+def test_a_folder_counts_as_a_path_of_its_own_only(tmp_path, text, tells):
+    (tmp_path / "x.csv").write_text(text)
+    assert crate_code.tells_of_the_machine(tmp_path / "x.csv", ["/data", "/mnt/lab/raw"]) == tells
+
+
 def test_a_configuration_of_the_project_with_absolute_paths_stays_out(folder, tmp_path, monkeypatch, capsys):
     mine = crate_code.PROJECT / "config" / "mine.yaml"
     monkeypatch.setattr(crate_code, "code_files", lambda: [(tmp_path / "mine.yaml", "config/mine.yaml")])
-    monkeypatch.setattr(crate_code, "is_private", lambda path: path.name == mine.name)
+    monkeypatch.setattr(crate_code, "is_private", lambda path, _: path.name == mine.name)
     assert "config/mine.yaml" not in export(folder, tmp_path / "crate")
     assert "config/mine.yaml: names a folder of this machine" in capsys.readouterr().err
 
@@ -118,7 +176,7 @@ def test_which_configurations_are_private(tmp_path, monkeypatch, text, private):
     monkeypatch.setattr(crate_code, "PROJECT", tmp_path)
     (tmp_path / "config").mkdir()
     (tmp_path / "config/mine.yaml").write_text(text)
-    assert crate_code.is_private(tmp_path / "config/mine.yaml") == private
+    assert crate_code.is_private(tmp_path / "config/mine.yaml", ["/home/me"]) == private
 
 
 def test_a_script_that_is_gone_is_told_by_its_hash(folder, tmp_path):
@@ -166,6 +224,25 @@ def test_a_failure_leaves_what_was_there(folder, tmp_path, monkeypatch):
         "private",
         "results",
     ]
+
+
+@pytest.mark.parametrize("name", ["mine", "mine.zip", "results", "."])
+def test_nothing_that_is_no_crate_is_replaced(folder, tmp_path, name):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.tex").write_text("years of work")
+    for other in ("mine.zip", "mine.json"):
+        (tmp_path / other).write_text("{}")
+    output = {"results": folder, ".": folder.parent}.get(name, tmp_path / name)
+    with pytest.raises(ValueError, match=r"--output: .*(is no crate|holds the results)"):
+        export_crate.main(["--results", str(folder), "--output", str(output)])
+    assert (tmp_path / "mine" / "thesis.tex").exists() and (tmp_path / "mine.json").exists()
+
+
+def test_a_crate_takes_the_place_of_a_crate_and_of_nothing_beside_it(folder, tmp_path):
+    (tmp_path / "run.json").write_text("{}")
+    for _ in range(2):
+        export_crate.main(["--results", str(folder), "--output", str(tmp_path / "run")])
+    assert (tmp_path / "run" / "ro-crate-metadata.json").exists() and (tmp_path / "run.json").exists()
 
 
 def test_a_folder_without_run_records_is_refused(tmp_path):

@@ -62,6 +62,8 @@ def test_the_page_and_its_citations(tmp_path, config):
     text = unescape(re.sub(r"<[^>]+>", "", page.read_text()))
     hybrid = build_network("hybrid_2d3d_333", n_channels=1, n_classes=7, base_width=4, norm="instance")
     assert f"{sum(p.numel() for p in hybrid.parameters()):,} parameters" in text
+    assert text.count("that of the 2D output counting 0.33") == text.count("(pyramid)") == 1, "the hybrid's alone"
+    assert "y and x as large as memory allowed; at most 4,194,304 voxels" in text
     assert "2 runs of hybrid (1 collapsed)" in text and "the eval regions chose k = 2" in text
     assert "computed in float32" in text and "PyTorch 2.13.0 (Paszke et al. 2019)" in text
     assert "densecell 0.1.0, Snakemake 9.27.1" in text and f"NumPy {np.__version__}" in text
@@ -84,3 +86,11 @@ def test_one_checkpoint_per_experiment_is_expected(tmp_path, config):
     index = arguments.index("--checkpoints") + 2
     with pytest.raises(ValueError, match="zip"):
         write(tmp_path, arguments[:index] + arguments[index + 1 :])
+
+
+@pytest.mark.parametrize(
+    ("network", "n_outputs"), [("unet_2d", 1), ("hybrid_2d3d_333", 2), ("hybrid_2d3d_no_pyramid", 1)]
+)
+def test_outputs_are_counted_without_values(network, n_outputs):
+    built = build_network(network, n_channels=1, n_classes=3, base_width=2).eval()
+    assert make_methods_text.n_outputs(built, (1, 572, 572)) == n_outputs

@@ -85,8 +85,8 @@ def test_the_volume_fractions_are_told_as_an_answer(results, capsys):
         "results/tiny/tables/volume_fractions.csv holds the share that each class has of the volume of the cells",
         "No microscope took part",
         "The slices of subject1 and subject2 were aligned",
-        "Networks trained: 4 (hybrid seed 1 and 2: hybrid_2d3d_333, 8 steps on windows of 3 x 48 x 48 voxels, adamw; unet seed 1",
-        "was chosen by the score on the eval regions (one of k = 1, 2). They chose the best",
+        "4 networks were trained (hybrid seed 1 and 2: hybrid_2d3d_333, 8 steps on windows of 3 x 48 x 48 voxels, adamw; unet seed 1",
+        "was chosen by the score on the eval regions (one of k = 1, 2). The eval regions chose the best",
         "hybrid in subject2",
         "margins of 50, 100, 200 nm",
     ):

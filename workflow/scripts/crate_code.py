@@ -1,7 +1,9 @@
 """The code, the versions and the paths that an RO-Crate of a run tells of (export_crate.py)."""
 
+import base64
 import importlib.metadata
 import os
+import re
 from pathlib import Path
 
 import yaml
@@ -13,6 +15,7 @@ CODE = ("config.yaml", "config", "envs", "profiles", "workflow", "run.sh", "requ
 CODE += ("README.md", "LICENSE", "CITATION.cff")
 MAIN = "workflow/Snakefile"
 LICENSES = "https://spdx.org/licenses/"
+EMBEDDED = re.compile(rb"data:text/[^\"'<>]{0,200};base64,([A-Za-z0-9+/=]+)")  # tables and pages within the report
 
 
 # ------------------------------------------------------------------------------------------------------------- paths
@@ -27,20 +30,38 @@ def without_paths(value):
     return value
 
 
-def tells_of_the_machine(path):
-    """Whether a file holds the path of this project, of the working folder or of the user's home."""
-    places = {str(PROJECT), os.getcwd(), os.path.expanduser("~") + os.sep}
-    words = [place.encode() for place in places if len(place) > 3]
+def absolute_paths(value):
+    """The absolute paths among the values of a configuration, or among names of files."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        return [path for inner in value for path in absolute_paths(inner)]
+    return [value] if isinstance(value, str) and os.path.isabs(value) else []
+
+
+def folders_of_the_machine(records, configurations):
+    """Folders that a crate does not name: the project, the working folder, the user's home, and those of every absolute path that
+    run records and resolved configurations hold. A path whose folder lies right below /, such as /mnt, stands for itself."""
+    paths = absolute_paths([[r["output"], *r["record"]["parents"]] for r in records] + configurations)
+    folders = {str(p.parent if len(p.parent.parts) > 2 else p) for p in map(Path, paths)}
+    folders |= {str(PROJECT), os.getcwd(), os.path.expanduser("~")}
+    return sorted(folder for folder in folders if len(folder) > 3)
+
+
+def tells_of_the_machine(path, folders):
+    """Whether a file names one of these folders, as a path of its own and not as the end of another one."""
+    word = re.compile(rb"(?<![\w.~-])(?:%s)(?![\w-])" % b"|".join(re.escape(os.fsencode(folder)) for folder in folders))
     content = path.read_bytes()
-    return any(word in content for word in words)
+    embedded = map(base64.b64decode, EMBEDDED.findall(content))
+    return any(word.search(text) for text in (content, *embedded))
 
 
-def is_private(path):
+def is_private(path, folders):
     """Whether a file of the project tells of the machine: a configuration with an absolute path, too."""
     if path.suffix == ".yaml" and path.is_relative_to(PROJECT / "config"):
         content = yaml.safe_load(path.read_text())
         return content != without_paths(content)
-    return tells_of_the_machine(path)
+    return tells_of_the_machine(path, folders)
 
 
 # -------------------------------------------------------------------------------------------------------------- code
@@ -58,10 +79,10 @@ def does(path):
     return path.read_text().split('"""')[1].strip().split("\n\n")[0].replace("\n", " ") if path.exists() else ""
 
 
-def add_code(crate, records, tools):
+def add_code(crate, records, tools, folders):
     """Add the workflow and the rest of the code, but for `tools`, the scripts that ran, which are told with what they did.
 
-    records: the run records. Returns the entity of the workflow, and [what was left out, and why].
+    records: the run records; folders: those of the machine. Returns the entity of the workflow, and [what was left out, and why].
     """
     citation = yaml.safe_load((PROJECT / "CITATION.cff").read_text())
     name = citation["license"]
@@ -76,7 +97,7 @@ def add_code(crate, records, tools):
     )
     workflow["license"], left_out = software_license, []
     for source, path in code_files():
-        if is_private(source):
+        if is_private(source, folders):
             left_out.append(f"{path}: names a folder of this machine")
         elif path not in {MAIN, *tools}:
             added = entities.add_file(crate, source, path)

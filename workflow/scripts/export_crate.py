@@ -8,6 +8,7 @@ a whole or not at all, a zip archive or, where --output does not end with .zip, 
 import argparse
 import sys
 import tempfile
+import zipfile
 from pathlib import Path
 
 import yaml
@@ -30,6 +31,8 @@ class Export:
         self.args, self.folder, self.temporary = args, Path(args.results), temporary
         self.results, self.crate = passport.Results(self.folder), ROCrate(version="1.1")
         self.left_out, self.entries = [], {}
+        configurations = [yaml.safe_load(p.read_text()) for p in (self.folder / passport.RUN).glob("config.*.yaml")]
+        self.private = crate_code.folders_of_the_machine(self.results.records.values(), configurations)
         if not self.results.records:
             raise ValueError(
                 f"{self.folder}: expected run records (*.run.json), which each job writes, found none. "
@@ -61,7 +64,7 @@ class Export:
             reason = "a volume"
         elif place.stat().st_size > self.args.largest_mb * 1e6:
             reason = f"larger than {self.args.largest_mb:g} MB"
-        elif tells_of_the_machine(place):
+        elif tells_of_the_machine(place, self.private):
             reason = "names a folder of this machine"
         if reason:
             self.left_out.append(f"{path}: {reason}")
@@ -134,7 +137,7 @@ class Export:
         scripts = list(dict.fromkeys(facts["script"] for facts, _, _ in jobs))
         places = {script: f"workflow/scripts/{script}.py" for script in scripts}
         records = list(self.results.records.values())
-        workflow, left_out = crate_code.add_code(self.crate, records, set(places.values()))
+        workflow, left_out = crate_code.add_code(self.crate, records, set(places.values()), self.private)
         self.left_out += left_out
         crate_code.add_software(self.crate, workflow, records)
         tools = {s: (PROJECT / places[s], places[s], crate_code.does(PROJECT / places[s]), hashes[s]) for s in scripts}
@@ -166,6 +169,16 @@ def write(crate, output):
             crate.write(partial)
 
 
+def check_output(output, results):
+    """Raise ValueError for an output that would take the place of something that is no crate."""
+    output, results = output.resolve(), Path(results).resolve()
+    if output in (results, *results.parents):
+        raise ValueError(f"--output: {output} holds the results. Give a new folder or an archive (.zip).")
+    is_crate = zipfile.is_zipfile(output) if output.suffix == ".zip" else (output / "ro-crate-metadata.json").exists()
+    if output.exists() and not is_crate:
+        raise ValueError(f"--output: {output} exists and is no crate. Give a new name, or remove it.")
+
+
 def results_dir(configurations):
     """The results folder that a run with these configuration files writes into."""
     found = "results"
@@ -192,6 +205,7 @@ def main(argv=None):
 
     args.results = args.results or results_dir(args.configfile)
     output = Path(args.output or Path(args.results) / "crate.run.zip")
+    check_output(output, args.results)
     with tempfile.TemporaryDirectory() as temporary:
         export = Export(args, Path(temporary)).build()
         write(export.crate, output)

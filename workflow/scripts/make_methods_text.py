@@ -7,9 +7,14 @@ import importlib.metadata
 import platform
 from html import escape
 
+import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
+
 from command_line import Arguments, json_argument, run
 from densecell import checkpoints, citations, files, io, methods
+from densecell.tile_choice import DEFAULT_HALO, DEFAULT_TILE, LARGEST_STATISTICS_VOXELS
 
+TILES = {"tile": DEFAULT_TILE, "halo": DEFAULT_HALO, "largest_statistics_voxels": LARGEST_STATISTICS_VOXELS}
 PACKAGES = ("numpy", "scipy", "zarr", "tifffile")
 STYLE = """<meta charset="utf-8">
 <style>
@@ -31,6 +36,12 @@ def page(sections):
 def all_cited(sections):
     """Keys of the works that the text cites, in order."""
     return citations.cited(" ".join(sentence for _, sentences in sections for sentence in sentences))
+
+
+def n_outputs(network, window):
+    """How many outputs a network gives for a window (z, y, x); computed without values."""
+    with FakeTensorMode(allow_non_fake_inputs=True), torch.no_grad():
+        return len(network(torch.empty(1, 1, *window)))
 
 
 def main(argv=None):
@@ -55,9 +66,12 @@ def main(argv=None):
     facts = {
         "parameters": {n: sum(p.numel() for p in network.parameters()) for n, (network, _) in loaded.items()},
         "precisions": {name: spec["precision"] for name, (_, spec) in loaded.items()},
+        "groups": {name: list(network.parameter_groups()) for name, (network, _) in loaded.items()},
+        "outputs": {name: n_outputs(network, spec["window"]) for name, (network, spec) in loaded.items()},
         "runs": {
             name: (len(runs), int(runs["collapsed"].sum())) for name, runs in ranking.groupby("experiment", sort=False)
         },
+        "tiles": TILES,
         "chosen": {entry["name"]: entry["k"] for entry in chosen},
         "versions": {**args.versions, "python": platform.python_version(), "torch": torch_version, **installed},
     }

@@ -14,6 +14,7 @@ import shutil
 from pathlib import Path
 
 RUN_RECORD = ".run.json"
+LEFT_BY_OTHERS = ("Thumbs.db", "desktop.ini")  # file managers leave these, and files whose names begin with a dot
 WRITTEN = []  # what this process wrote with a sidecar: it gets run records
 
 
@@ -41,7 +42,7 @@ def hash_store(path):
     """Relative path -> SHA-256 of each file below the folder `path`, sorted; run records, which hold times, are left out."""
     path = Path(path)
     # Snakemake leaves a file of its own in each folder it is told of
-    files = sorted(p for p in path.rglob("*") if not _is_aside(p.name) and p.is_file())
+    files = sorted(p for p in path.rglob("*") if not _is_of_the_run(p.name) and p.is_file())
     return {p.relative_to(path).as_posix(): hash_file(p) for p in files}
 
 
@@ -59,7 +60,7 @@ def content_id(path):
     _check_exists(path)
     if path.is_dir() and not sidecar_path(path).exists() and not (path / "zarr.json").exists():
         names = {p.name for p in path.iterdir()}
-        own = sorted(n for n in names if n.removesuffix(".json") not in names - {n} and not _is_aside(n))
+        own = sorted(n for n in names if n.removesuffix(".json") not in names - {n} and not is_aside(n))
         return hash_text(json.dumps({name: content_id(path / name) for name in own}))
     return one_hash(read_sidecar(path)["content"])
 
@@ -76,8 +77,7 @@ def foreign_content_id(path):
     content = hash_store(path) if path.is_dir() else hash_file(path)
     with contextlib.suppress(ValueError):  # none, or a JSON file that something else wrote
         expected = read_sidecar(path)["content"]
-        if expected != content:
-            content = None
+        content = expected if without_aside(content) == without_aside(expected) else None
     if content is None:
         raise ValueError(_damaged(path))
     return one_hash(content)
@@ -90,9 +90,24 @@ def _check_exists(path):
         )
 
 
-def _is_aside(name):
-    """Whether a file in a folder of results is none: run records and Snakemake's own file."""
+def _is_of_the_run(name):
+    """Whether a file tells of the run or is Snakemake's own."""
     return name.endswith((".snakemake_timestamp", RUN_RECORD))
+
+
+def is_aside(name):
+    """Whether a path, in a folder that densecell wrote, is no result: run records, and what systems and file managers leave.
+
+    Such are .DS_Store and ._x (macOS), .nfs0001 (a network's file system) and Thumbs.db (Windows). In a store of the user,
+    names with a dot are content: .zarray.
+    """
+    parts = Path(name).parts
+    return _is_of_the_run(name) or any(part.startswith(".") or part in LEFT_BY_OTHERS for part in parts)
+
+
+def without_aside(content):
+    """What a sidecar calls ``content`` without what is aside."""
+    return content if isinstance(content, str) else {n: h for n, h in content.items() if not is_aside(n)}
 
 
 def hash_text(text):
@@ -269,7 +284,8 @@ def writing(path, record=None, folder=False, expected_bytes=0, unfinished=None):
         remove(partial)
         _tell_full_disk(path, error)
         raise
-    remove(sidecar_path(path))
+    if _has_sidecar(path):
+        remove(sidecar_path(path))
     remove(run_record_path(path))
     if folder:
         remove(path)

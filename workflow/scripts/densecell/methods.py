@@ -3,6 +3,12 @@
 Sentences are made by rule from the values; a text cites with marks (citations.py). Sources: docs/method.md.
 """
 
+from itertools import combinations
+
+from densecell.comparison import is_exact
+from densecell.ensembling import COLLAPSE_IOU
+from densecell.passport_words import plural, ranges
+
 NETWORKS = {
     "hybrid_2d3d_333": "the hybrid 2D-3D network with 3 x 3 x 3 convolutions [@guay2021]",
     "hybrid_2d3d_no_333": "the hybrid 2D-3D network without 3 x 3 x 3 convolutions in its encoder and decoder [@guay2021]",
@@ -18,6 +24,9 @@ NETWORKS = {
 }
 NORMS = {"instance": "instance normalization [@ulyanov2016]", "batch": "batch normalization [@ioffe2015]"}
 OPTIMIZERS = {"adam": "Adam [@kingma2015]", "adamw": "AdamW [@loshchilov2019]"}
+DECAYS = {"adam": "weight decay (L2, in the gradient)", "adamw": "weight decay (decoupled)"}
+SWITCHES = {"predictor_relu": "a ReLU on the predictors", "pyramid_z_upsampling": "upsampling in z in the pyramid"}
+SWITCHES |= {"z_downsampling": "downsampling in z", "gray_to_rgb": "three equal input channels"}
 ALIGNMENTS = {
     "global": "the cross-correlation of whole slices",
     "tiles": "the cross-correlation of 16 random tiles, of which those that agree with their median are averaged",
@@ -46,11 +55,6 @@ def listed(words):
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
-def plural(n, noun):
-    """1 run, 2 runs."""
-    return f"{n} {noun}{'' if n == 1 else 's'}"
-
-
 def by_value(records, value):
     """{value of a record: [names of the records that have it]}, in order of appearance."""
     found = {}
@@ -65,7 +69,10 @@ def data(config):
     volumes, sentences = config["volumes"], []
     phantoms = [v["name"] for v in volumes if v["name"] in config["phantoms"]]
     if phantoms:
-        sentences.append(f"{listed(phantoms)} are synthetic stacks (phantoms) with known truth, no micrographs.")
+        what = "is a synthetic stack (phantom)" if len(phantoms) == 1 else "are synthetic stacks (phantoms)"
+        sentences.append(
+            f"{listed(phantoms)} {what} with known truth, not {'a micrograph' if len(phantoms) == 1 else 'micrographs'}."
+        )
     for size, names in by_value(volumes, lambda v: sizes(v["voxel_size_nm"])).items():
         sentences.append(f"The voxels of {listed(names)} measured {size} nm (z, y, x).")
     for binning, names in by_value(volumes, lambda v: sizes(v["binning"])).items():
@@ -113,13 +120,23 @@ def weights(config):
         if w["is_file"]:
             sentences.append(f"Weight map {w['name']}: read from a file, plus a floor of {w['floor']:g}.")
             continue
+        balance = f"the class balance (rarest class 1) to the power {w['class_weight_power']:g}"
+        if not w["edge_amplitude"]:
+            sentences.append(f"Weight map {w['name']}: a floor of {w['floor']:g} and {balance}.")
+            continue
         scaled = f", times {w['edge_scale']:g}" if w["edge_scale"] != 1 else ""
         sentences.append(
-            f"Weight map {w['name']}: a floor of {w['floor']:g}, the class balance (rarest class 1) to the power {w['class_weight_power']:g}, "
-            f"and edges between background, cell and organelles (Gaussian of {w['edge_sigma_px']:g} px, amplitude "
-            f"{w['edge_amplitude']:g}, threshold {w['edge_threshold']:g}{scaled})."
+            f"Weight map {w['name']}: a floor of {w['floor']:g}, {balance}, and edges between background, cell and organelles "
+            f"(Gaussian of {w['edge_sigma_px']:g} px, amplitude {w['edge_amplitude']:g}, threshold {w['edge_threshold']:g}{scaled})."
         )
     return ["The loss of each voxel was weighted [@guay2021].", *sentences]
+
+
+def option(key, value):
+    """An option of a network in words."""
+    if isinstance(value, bool):
+        return f"{'with' if value else 'without'} {SWITCHES.get(key, key.replace('_', ' '))}"
+    return f"{key} {value}".replace("_", " ")
 
 
 def networks(config, parameters):
@@ -127,16 +144,15 @@ def networks(config, parameters):
     sentences = []
     for e in config["experiments"]:
         norm = NORMS.get(e["options"].get("norm"))
-        options = {k: v for k, v in e["options"].items() if k not in ("norm", "base_width")}
-        more = [f"base width {e['options']['base_width']}"] if "base_width" in e["options"] else []
+        more = [option(key, value) for key, value in e["options"].items() if key != "norm"]
         more += [f"with {norm}"] if norm else []
-        more += [f"{key.replace('_', ' ')} {value}" for key, value in options.items()]
-        tile = f", in evaluation and prediction {sizes(e['tile'])}" if e.get("tile") else ""
+        tile = f", evaluated in tiles of {sizes(e['tile'])}" if e.get("tile") else ""
         about = f" ({', '.join(more)})" if more else ""
+        seeds = f"seed{'' if len(e['seeds']) == 1 else 's'} {ranges(sorted(e['seeds']))}"
         sentences.append(
             f"Experiment {e['name']}: {NETWORKS.get(e['network'], e['network'])}{about}, {parameters[e['name']]:,} parameters, on windows "
             f"of {sizes(e['window'])} voxels{tile}, corners drawn anew for each epoch in bins of {sizes(e['spacing'])}, weight map "
-            f"{e['weight_map']}, {plural(len(e['seeds']), 'run')} (seed{'' if len(e['seeds']) == 1 else 's'} {listed(e['seeds'])})."
+            f"{e['weight_map']}, {plural(len(e['seeds']), 'run')} ({seeds})."
         )
     return sentences
 
@@ -153,7 +169,7 @@ def schedule(t):
 
 
 def augmentation(a):
-    """The augmentations in words."""
+    """What was done to windows, in words."""
     words = ["flips"] * a["flip"] + ["quarter turns"] * a["rot90"]
     words += [f"brightness (up to {a['brightness']:g} of the range)"] * (a["brightness"] > 0)
     words += [f"contrast (up to {a['contrast']:g})"] * (a["contrast"] > 0)
@@ -162,16 +178,16 @@ def augmentation(a):
             f"elastic deformation (displacements up to {a['elastic_amplitude_px']:g} px before smoothing, one point per "
             f"{a['elastic_grid_px']:g} px, smoothed by {a['elastic_smoothing']:g} grid cells)"
         )
-    return f"Windows were augmented by {listed(words)}." if words else "Windows were not augmented."
+    return f"were augmented by {listed(words)}" if words else "were not augmented"
 
 
-def one_training(names, t, precisions):
-    """The sentences on the training settings that some experiments share."""
+def one_training(names, t):
+    """The sentences on the settings that some experiments share: t as of `settings_of`."""
     budget = f"{t['steps']} steps" if t["steps"] else f"{t['epochs']} epochs"
-    l2 = listed(f"{value:g} ({group.replace('_', '-')})" for group, value in t["l2"].items())
+    decay = listed(f"{value:g} ({group.replace('_', '-')})" for group, value in t["l2"].items())
     clip = f", the gradient clipped at norm {t['gradient_clip']:g}" if t["gradient_clip"] else ""
+    main = f", that of the main output counting {t['main_weight']:g}" if t["main_weight"] != 1 else ""
     auxiliary = f", that of the 2D output counting {t['auxiliary_weight']:g}" if t["auxiliary_weight"] else ""
-    every = f"every {t['evaluate_every_steps']} steps" if t["evaluate_every_steps"] else "at most once per epoch"
     stopped = (
         f" Runs below a mean IoU of {t['stop_below_miou']:g} after {t['stop_after_epochs']} epochs were stopped."
         if t["stop_below_miou"] is not None
@@ -180,52 +196,88 @@ def one_training(names, t, precisions):
     return (
         f"{listed(names)} {'was' if len(names) == 1 else 'were'} trained for {budget} in batches of {plural(t['batch_size'], 'window')} with "
         f"{OPTIMIZERS.get(t['optimizer'], t['optimizer'])} (beta {t['betas'][0]:g} and {t['betas'][1]:g}, epsilon {t['epsilon']:g}; {schedule(t)}"
-        f"{clip}) on the {t['loss_reduction']} of the weighted cross-entropy{auxiliary}; L2 weights {l2}; computed in {listed(precisions)}. "
-        f"{augmentation(t['augmentation'])} The eval regions were scored {every}, and the state with the highest mean IoU over all "
-        f"classes was kept.{stopped}"
+        f"{clip}) on the {t['loss_reduction']} of the weighted cross-entropy{main}{auxiliary}; {DECAYS.get(t['optimizer'], 'weight decay')} of "
+        f"{decay}; computed in {t['precision']}.{stopped}"
     )
 
 
-def training(config, precisions):
-    """precisions: {experiment: number format}."""
-    groups = {}
-    for e in config["experiments"]:
-        groups.setdefault(repr(e["training"]), []).append(e)
+def settings_of(experiment, facts):
+    """Its training settings as far as its network has use for them, and the number format."""
+    t, name = experiment["training"], experiment["name"]
+    return {
+        **{key: t[key] for key in t if key not in ("augmentation", "evaluate_every_steps")},
+        "l2": {group: value for group, value in t["l2"].items() if group in facts["groups"][name]},
+        "auxiliary_weight": t["auxiliary_weight"] if facts["outputs"][name] > 1 else 0,
+        "precision": facts["precisions"][name],
+    }
+
+
+def training(config, facts):
+    """facts: {"groups", "outputs", "precisions"}, as of `sections`."""
+    experiments = config["experiments"]
+    told = {e["name"]: settings_of(e, facts) for e in experiments}
+    groups = by_value(experiments, lambda e: repr(told[e["name"]]))
+    sentences = [one_training(names, told[names[0]]) for names in groups.values()]
+    for text, names in by_value(experiments, lambda e: augmentation(e["training"]["augmentation"])).items():
+        sentences.append(f"Windows{of_some(names, experiments)} {text}.")
+    for steps, names in by_value(experiments, lambda e: e["training"]["evaluate_every_steps"]).items():
+        every = f"every {steps} steps" if steps else "at most once per epoch"
+        sentences.append(f"The eval regions were scored {every}{of_some(names, experiments, 'in the training')}.")
     return [
-        one_training(
-            [e["name"] for e in some], some[0]["training"], list(dict.fromkeys(precisions[e["name"]] for e in some))
-        )
-        for some in groups.values()
+        *sentences,
+        "Of each run the state with the highest mean IoU over all classes on the eval regions was kept.",
     ]
+
+
+def of_some(names, experiments, what=""):
+    """ "of hybrid and unet", or nothing where these are all experiments."""
+    return "" if len(names) == len(experiments) else f"{what and ' ' + what} of {listed(names)}"
 
 
 def ensembles(config, runs, chosen):
     """runs: {experiment: (number, number that collapsed)}; chosen: {ensemble: k}."""
     counts = listed(f"{plural(n, 'run')} of {name} ({collapsed} collapsed)" for name, (n, collapsed) in runs.items())
-    sentences = [f"Trained were {counts}; runs that collapsed count everywhere."]
-    sentences.append(
-        "Runs were ranked by their mean IoU on the eval regions; ensembles average the probabilities of the best k [@guay2021]."
-    )
+    sentences = [
+        f"The runs trained were {counts}; collapsed runs (fewer than half of the classes above an IoU of {COLLAPSE_IOU:g} at the last "
+        "evaluation) are included in all statistics.",
+        "Runs were ranked by their mean IoU on the eval regions; ensembles average the probabilities of the best k [@guay2021].",
+    ]
     for e in config["ensembles"]:
         sentences.append(
-            f"Ensemble {e['name']}: of {listed(e['experiments'])}, k = {listed(e['top_k'])}; the eval regions chose k = {chosen[e['name']]}."
+            f"Ensemble {e['name']}: of {listed(e['experiments'])}, k = {ranges(sorted(e['top_k']))}; the eval regions chose k = {chosen[e['name']]}."
         )
     return sentences
 
 
-def prediction(config):
-    """Tiles, margins, flips, precision, whole volumes."""
+def by_axis(values, words):
+    """(z, y, x) or one word for all axes: "z 5 voxels, y and x ...". words: {a word of the configuration: what it means}."""
+    values = [values] * 3 if isinstance(values, str) else values
+    axes = by_value([{"name": axis, "value": value} for axis, value in zip("zyx", values)], lambda a: a["value"])
+    return ", ".join(f"{listed(names)} {words.get(value) or plural(value, 'voxel')}" for value, names in axes.items())
+
+
+def tiles(p, usual, defaults):
+    """How a prediction was cut into tiles, in words.
+
+    usual: where tiles have the size that networks are used to; defaults: tile and halo where none are given, and the
+    largest_statistics_voxels of a tile.
+    """
+    tile, halo = p["tile"], p["halo"]
+    if p["stitch"] == "depth":
+        size = f"of {sizes(tile)} voxels" if tile else f"of the size used in {usual}"
+        return f"in overlapping tiles {size}, each voxel from the tile in which it lies deepest [@guay2021]"
+    tile, halo = tile or ("auto" if halo else defaults["tile"]), halo or defaults["halo"]
+    size = by_axis(tile, {"auto": "as large as memory allowed", "window": f"as in {usual}"})
+    limit = f"; at most {defaults['largest_statistics_voxels']:,} voxels for networks with statistics of their window"
+    margin = by_axis(halo, {"auto": "as far as the network sees"})
+    return f"in tiles ({size}{limit * ('auto' in tile)}) with a margin that was cut off ({margin})"
+
+
+def prediction(config, defaults):
+    """Tiles, margins, flips, precision, whole volumes. defaults: as for `tiles`."""
     p = config["prediction"]
-    ways = {
-        "depth": "in overlapping tiles, each voxel from the tile in which it lies deepest [@guay2021]",
-        "halo": "in tiles with a margin that was cut off",
-    }
-    said = f"Regions and volumes were predicted {ways[p['stitch']]}"
-    for key in ("tile", "halo"):
-        value = p.get(key)
-        if value and (key == "tile" or p["stitch"] == "halo"):
-            words = value if isinstance(value, str) else " x ".join(map(str, value))
-            said += f", {'margin' if key == 'halo' else 'tile'} {words}"
+    usual = "evaluation" if any(e["tile"] for e in config["experiments"]) else "training"
+    said = f"Regions and volumes were predicted {tiles(p, usual, defaults)}"
     said += f", averaged over flips along {listed(p['flips'])}" if p["flips"] else ""
     said += f", in {p['precision']}" if p["precision"] != "auto" else ""
     sentences = [f"{said}."]
@@ -236,8 +288,8 @@ def prediction(config):
     return sentences
 
 
-def evaluation(config):
-    """Scores, comparison, volume fractions and what else was switched on."""
+def evaluation(config, runs):
+    """Scores, comparison, volume fractions and what else was switched on. runs: as for `ensembles`."""
     analysis = config["analysis"]
     masked = [r["name"] for r in config["regions"] if r.get("mask") == "reference"]
     only = f" In {listed(masked)} only voxels that the reference does not call background count." if masked else ""
@@ -247,8 +299,10 @@ def evaluation(config):
     ]
     if len(config["experiments"]) > 1:
         c = analysis["comparison"]
+        exact = all(is_exact(first, second) for (first, _), (second, _) in combinations(runs.values(), 2))
+        test = "exact rank sum test" + " (normal approximation for pairs with too many runs)" * (not exact)
         sentences.append(
-            "Experiments were compared by the scores of their runs: exact rank sum test [@mann1947], corrected for several pairs "
+            f"Experiments were compared by the scores of their runs: {test} [@mann1947], corrected for several pairs "
             f"[@holm1979; @tarone1990], and {100 * c['confidence']:g} % bootstrap intervals from {c['n_bootstrap']:,} samples [@efron1979] (seed {c['seed']})."
         )
     margins = listed(f"{m:g}" for m in analysis["volume_fractions"]["margins_nm"])
@@ -290,16 +344,16 @@ def software(versions):
 def sections(config, facts):
     """[(title, [sentences])] of the whole text.
 
-    config: the parts of the resolved configuration that are told. facts: {"parameters", "precisions", "runs", "chosen",
-    "versions"} as in the functions above.
+    config: the parts of the resolved configuration that are told. facts: of each experiment "parameters", "precisions" (number
+    format), "groups" (names of its network's parameter groups), "outputs" (their number), "runs"; "chosen", "tiles" (defaults) and "versions" as above.
     """
     return [
         ("Data", data(config)),
         ("Error weights", weights(config)),
         ("Networks", networks(config, facts["parameters"])),
-        ("Training", training(config, facts["precisions"])),
+        ("Training", training(config, facts)),
         ("Ensembles", ensembles(config, facts["runs"], facts["chosen"])),
-        ("Prediction", prediction(config)),
-        ("Evaluation", evaluation(config)),
+        ("Prediction", prediction(config, facts["tiles"])),
+        ("Evaluation", evaluation(config, facts["runs"])),
         ("Software", software(facts["versions"])),
     ]

@@ -4,7 +4,7 @@ not known. The words of each step: passport_words.py."""
 import textwrap
 from dataclasses import dataclass
 
-from densecell.passport_words import UNTOLD, WORDS, fill, is_idle, join_names, listed, makes, said
+from densecell.passport_words import UNTOLD, WORDS, Count, fill, is_idle, join_names, listed, makes, said
 
 WIDTH = 110
 # parameters that are the same everywhere, told elsewhere, or of the look alone
@@ -58,7 +58,7 @@ class Group:
         """The sentence about them, "" for none."""
         if all(is_idle(self.words, step.params) for step in self.steps):
             return ""
-        n_jobs = len(set(self.filled(self.words.name)))
+        n_jobs = Count(len(set(self.filled(self.words.name))))
         return self.words.story.format(names=self.names(), how=self.how(), each=self.how(named=True), n_jobs=n_jobs)
 
 
@@ -115,7 +115,7 @@ def paragraph(name, target, groups, chosen):
             best = [
                 f"the best {k} of {name}" if k > 1 else f"the best one of {name} alone" for name, k in chosen.items()
             ]
-            part.append(f"They chose {listed(best)}.")
+            part.append(f"The eval regions chose {listed(best)}.")
     return "\n\n".join(wrap(" ".join(filter(None, part))) for part in parts if any(part))
 
 
@@ -192,8 +192,9 @@ def steps_text(groups, chain):
     lines = []
     for i, group in enumerate(groups, 1):
         behind = {number[p] for s in group.steps for p in _outputs_behind(s, chain)} - {i}
-        raw = any(chain[p].kind == "raw" for s in group.steps for p in s.parents)
-        sources = [str(n) for n in sorted(behind)] + ["raw data"] * raw
+        kinds = {chain[p].kind for s in group.steps for p in s.parents}
+        sources = [str(n) for n in sorted(behind)]
+        sources += [words for kind, words in (("raw", "raw data"), ("lost", "deleted results")) if kind in kinds]
         origin = f"from {', '.join(sources)}" if sources else "from nothing"
         gone = sum(not s.exists for s in group.steps)
         state = f" [{gone} of {len(group.steps)} files deleted since]" if gone else ""
@@ -256,9 +257,12 @@ def unknown_text(chain, groups):
         for step in chain.values()
         for parent in step.earlier
     ]
-    lost = [s.path for s in chain.values() if s.kind == "raw" and not s.exists]
-    if lost:
-        found.append(f"{listed(lost[:5])}{' and others' * (len(lost) > 5)}: gone since; only the checksum is left.")
+    for kind, text in (
+        ("raw", "gone since; only the checksum is left."),
+        ("lost", "densecell's, its records were deleted, so how it was made is not known."),
+    ):
+        if gone := [s.path for s in chain.values() if s.kind == kind and not s.exists]:
+            found.append(f"{listed(gone[:5])}{' and others' * (len(gone) > 5)}: {text}")
     untold = [s.path for g in groups if g.script is None for s in g.steps]
     if untold:
         found.append(

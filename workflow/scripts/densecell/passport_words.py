@@ -1,13 +1,18 @@
 """What each script does, in words: the sentences of `./run.sh explain`, filled from the parameters in the sidecars.
 
 A template may use every parameter (`{settings.method}`), `{part[0]}`, `{part[1]}`, ... (the folders of the output and its
-name), `{folder}` (all of them), `{stem}` (its name without suffix) and `{n_parents}`. A value that an older sidecar lacks is said to be unknown.
+name), `{folder}` (all of them), `{stem}` (its name without suffix) and `{n_parents}`; `{edges}` of a weight map, `{budget}` of
+a training and `{tiles}` of a prediction. A value that an older sidecar lacks is said to be unknown.
 """
 
 import re
 from dataclasses import dataclass
 from fnmatch import fnmatch
 
+TILES = {
+    "halo": "tiles with a margin that is cut off",
+    "depth": "overlapping tiles, each voxel from where it lies deepest",
+}
 SUFFIXES = (".ome.zarr", ".safetensors", ".tif", ".csv", ".json", ".png", ".html", ".mp4", ".md", ".bib")
 
 
@@ -16,7 +21,7 @@ class Words:
     """The words of one script.
 
     name: what tells one job from its siblings. how: what it did. story: one sentence for all siblings, with {names}, {how},
-    {each} (names and how) and {n_jobs}, or "" for a step that needs none. makes: what the output holds (or is, with "a" before
+    {each} (names and how) and {n_jobs:one|several} (a number and the word after it), or "" for a step that needs none. makes: what the output holds (or is, with "a" before
     it), where FILES doesn't tell. idle: a parameter and the value with which the step leaves things as they are, so that its
     story is not told.
     """
@@ -107,8 +112,7 @@ WORDS = {
     ),
     "build_weight_map": Words(
         "{settings.name} of {stem}",
-        "class balance to the power {settings.class_weight_power}, edges within {settings.edge_sigma_px} px, floor "
-        "{settings.floor}",
+        "class balance to the power {settings.class_weight_power}, {edges}, floor {settings.floor}",
         "For training each voxel got a weight, higher for rare classes and at borders ({names}: {how}).",
         "the weight of each voxel of a train region in the loss",
     ),
@@ -120,8 +124,8 @@ WORDS = {
     ),
     "train_network": Words(
         "{experiment} seed {seed}",
-        "{settings.network}, {settings.training.steps} steps on windows of {settings.window:x} voxels, {settings.training.optimizer}",
-        "Networks trained: {n_jobs} ({each}); of each run the state with the best mean IoU on the eval regions was kept.",
+        "{settings.network}, {budget} on windows of {settings.window:x} voxels, {settings.training.optimizer}",
+        "{n_jobs:network was|networks were} trained ({each}); of each run the state with the best mean IoU on the eval regions was kept.",
         "a trained network",
     ),
     "rank_networks": Words(
@@ -144,7 +148,7 @@ WORDS = {
     ),
     "predict_volume": Words(
         "{part[2]} in {part[1]}",
-        "stitching: {settings.stitch}",
+        "{tiles}",
         "Predicted tile by tile ({how}): {names}; an ensemble averages the probabilities of its networks.",
         "the classes that one network or an ensemble predicts for each voxel",
     ),
@@ -187,7 +191,7 @@ WORDS = {
     ),
     "compare_networks": Words(
         "{stem}",
-        "rank tests, {confidence} intervals from {n_bootstrap} bootstrap samples, seed {seed}",
+        "rank tests, {confidence:%} intervals from {n_bootstrap} bootstrap samples, seed {seed}",
         "The experiments were compared by the scores of all their runs ({how}).",
         "the experiments against each other, by the scores of all their runs",
     ),
@@ -347,10 +351,18 @@ class Values(dict):
 
 
 class Text(str):
-    """A text that takes any format of a list."""
+    """A text that takes any format of a list; a number also as a percentage: `{confidence:%}` 95 %."""
 
     def __format__(self, spec):
-        return str(self)
+        return f"{100 * float(self):g} %" if spec == "%" else str(self)
+
+
+class Count(int):
+    """A number with the word that belongs to it: `{n_jobs:network was|networks were}` 1 network was, 2 networks were."""
+
+    def __format__(self, spec):
+        one, several = spec.split("|")
+        return f"{int(self)} {one if self == 1 else several}"
 
 
 class Several(list):
@@ -406,6 +418,23 @@ def stem(name):
     return name
 
 
+def budget(params):
+    """How long a training lasted, in words."""
+    training = (params.get("settings") or {}).get("training") or {}
+    unit = "steps" if training.get("steps") else "epochs"
+    return f"{training.get(unit, 'an unknown number of')} {unit}"
+
+
+def edges(params):
+    """The edges of a weight map in words; those without an amplitude are none."""
+    settings = Values(params.get("settings") or {})
+    return (
+        "no edges"
+        if settings.get("edge_amplitude") == 0
+        else f"edges blurred by a Gaussian of {settings.edge_sigma_px} px"
+    )
+
+
 def fill(template, path, params, n_parents=0):
     """A template with the parameters of one output at `path`."""
     parts, keys = path.split("/"), params.get("keys") or {}
@@ -415,6 +444,9 @@ def fill(template, path, params, n_parents=0):
         "stem": name,
         "labels": name.removeprefix("labels_"),
         "n_parents": n_parents,
+        "budget": budget(params),
+        "edges": edges(params),
+        "tiles": TILES.get((params.get("settings") or {}).get("stitch"), "tiles of an unknown kind"),
         "folder": "/".join(parts[:-1]),
         "place": keys.get("region") or f"the whole volume {keys.get('volume', '')}",
     }
@@ -444,6 +476,11 @@ def join_names(names):
         else:
             words.append(base + ranges(sorted(n for n in numbers if n is not None)))
     return listed(words)
+
+
+def plural(n, noun):
+    """1 run, 2 runs."""
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
 
 
 def ranges(numbers):
