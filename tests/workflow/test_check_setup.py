@@ -5,7 +5,6 @@ import subprocess
 import sys
 
 import broken_inputs
-import numpy as np
 import pytest
 import tifffile
 import workflow_runs as runs

@@ -256,6 +256,7 @@ MISTAKES = [
     ("experiments[0].targets", ["cells"], "experiments[0].targets[0]", "Did you mean 'cell'?"),
     ("ensembles[0].experiments[0]", "hybird", "ensembles[0].experiments[0]", "Did you mean 'hybrid'?"),
     ("ensembles[0].top_k", [1, 4], "ensembles[0].top_k", "at most 3"),
+    ("experiments[0].seeds", 2000, "ensembles[0]", "at most 110 kB, what a command may hold on Linux"),
     ("prediction.full_volumes[0].ensemble", "hybri", "prediction.full_volumes[0].ensemble", "'hybrid'?"),
     # classes
     ("classes[0].group", "organelle", "classes", "no class of group background"),

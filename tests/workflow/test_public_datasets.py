@@ -72,6 +72,20 @@ def test_folders_and_globs_become_the_listed_files_until_something_is_there(tmp_
     assert public_datasets.expanded("own/*.tif", str(tmp_path)) == "own/*.tif"
 
 
+def test_jobs_are_told_the_same_words_before_and_after_a_download(tmp_path):
+    """Other params would run the imports and all trainings again."""
+    config = {**runs.read_config("config/vnc.yaml"), "data_root": str(tmp_path)}
+    words = []
+    for _ in range(2):
+        resolved = configuration.resolve(config, PRESETS)
+        words.append([record.get("words", record["path"]) for record in resolved["volumes"] + resolved["labels"]])
+        (tmp_path / "vnc/raw").mkdir(parents=True, exist_ok=True)
+        for path in public_datasets.to_download(resolved)[1]:
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            Path(path).touch()
+    assert words[0] == words[1]
+
+
 # ------------------------------------------------------------------------------------------------------ the check
 def test_files_that_a_download_makes_need_not_exist(config):
     assert configuration.check(config, PRESETS) == []

@@ -1,5 +1,6 @@
 """What the rules share: the checked configuration, lookups in it, names of files, and the code hash."""
 
+import contextlib
 import json
 import math
 import os
@@ -28,7 +29,8 @@ R = config["results_dir"]
 machine.tell_jobs(workflow, config, ROOT, COMMIT)
 machine.tell_run_sh(workflow, R)
 if IS_MODULE and workflow.is_main_process and not workflow.output_settings.dryrun:  # its onstart is never called
-    provenance.keep_config(config, os.path.join(R, "run"))
+    with contextlib.suppress(OSError):  # the first job says it in words
+        provenance.keep_config(config, os.path.join(R, "run"))
 
 
 def by_name(key):
@@ -99,7 +101,8 @@ def source_files(record):
 
 def source_words(*records):
     """What scripts are told of sources: paths as the configuration has them. The names of all slices may be too long."""
-    return [path for r in records for path in (r["path"] if isinstance(r["path"], list) else [r["path"]])]
+    words = [record.get("words", record["path"]) for record in records]
+    return [path for some in words for path in (some if isinstance(some, list) else [some])]
 
 
 def option(name, *values):

@@ -18,6 +18,8 @@ from network_sizes import (
 NAMED = ("classes", "phantom", "volumes", "labels", "regions", "weight_maps", "experiments", "ensembles")
 RESERVED_CLASSES = ("unlabelled", "all", "organelles")  # words that tables and labels use for something else
 
+LONGEST_COMMAND = 110_000  # bytes; Linux takes 131,072 in one word, and a command is one
+
 
 def names_in(config, section):
     return [record["name"] for record in config[section] if record["name"] is not None]
@@ -209,6 +211,15 @@ def check_ensembles(config):
                 f"at most {runs}, the number of seeds of its experiments",
                 "Use fewer, or null for all.",
             )
+        if members and all(e["seeds"] for e in members):
+            n_bytes = prediction_command_bytes(config, ensemble, members)
+            if n_bytes > LONGEST_COMMAND:
+                yield Finding(
+                    f"ensembles[{i}]",
+                    f"{runs:,} networks, which take about {n_bytes // 1000:,} kB to name",
+                    f"at most {LONGEST_COMMAND // 1000} kB, what a command may hold on Linux",
+                    "Set n_singles, lower random_draws, or use fewer seeds.",
+                )
         if any(e["targets"] != members[0]["targets"] for e in members):
             yield Finding(
                 f"ensembles[{i}].experiments",
@@ -216,6 +227,18 @@ def check_ensembles(config):
                 "equal targets",
                 "Make one ensemble of each.",
             )
+
+
+def prediction_command_bytes(config, ensemble, members):
+    """About how long the command is that predicts a region with all runs, its singles and random sets."""
+    folder, name = len(config["results_dir"]), max(len(e["name"] or "") for e in members)
+    runs = sum(len(e["seeds"]) for e in members)
+    singles = min(ensemble["n_singles"] or runs, runs)
+    region = max((len(r["name"] or "") for r in config["regions"]), default=0)
+    store = folder + region + len(ensemble["name"] or "") + 45
+    drawn = [k for k in ensemble["top_k"] or () if 1 < k < singles]
+    sets = (ensemble["random_draws"] or 0) * sum(k * (name + 12) + store for k in drawn)
+    return runs * (folder + name + 40) + singles * (store + name + 12) + sets
 
 
 def check_settings(config):

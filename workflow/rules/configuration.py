@@ -51,7 +51,10 @@ def resolve(config, presets, schema_dir=SCHEMA_DIR):
     external = resolved["analysis"]["foreground"]["external"]
     for record in resolved["volumes"] + resolved["labels"] + resolved["weight_maps"] + external:
         for key in {"path", "truth"} & set(record):
-            record[key] = public_datasets.expanded(_substituted(record[key], folders), folders["data_root"])
+            written = _substituted(record[key], folders)
+            record[key] = public_datasets.expanded(written, folders["data_root"])
+            if record[key] != written:  # jobs are told the same words before a download and after it
+                record["words"] = written
     return {**seeds.apply(resolved), **folders}
 
 

@@ -149,6 +149,7 @@ def inspect(argv, threads=None):
     """All findings for the arguments of a run."""
     _, args = parse_args([*argv, "--dry-run"])
     if args.directory:
+        args.configfile = [os.path.abspath(file) for file in args.configfile or ()]
         os.chdir(args.directory)
     config, of_config = configured(requested_config(args))
     if config is None:
@@ -165,13 +166,13 @@ def inspect(argv, threads=None):
 
 
 def main(argv=None):
-    argv = sys.argv[1:] if argv is None else argv
+    argv, here = sys.argv[1:] if argv is None else argv, os.getcwd()
     found = inspect(argv)
     print(findings.report(found))
     if any(f.severity == "error" for f in found):
         sys.exit(1)
     done = subprocess.run(
-        [sys.executable, "-m", "snakemake", *argv, "--dry-run"], capture_output=True, text=True, check=False
+        [sys.executable, "-m", "snakemake", *argv, "--dry-run"], capture_output=True, text=True, check=False, cwd=here
     )
     if done.returncode:
         print(f"\nSnakemake can't plan the run:\n{done.stdout}{done.stderr}", file=sys.stderr)

@@ -6,8 +6,8 @@ import ctypes
 import faulthandler
 import json
 import logging
+import math
 import os
-import platform
 import signal
 import subprocess
 import sys
@@ -100,27 +100,31 @@ def start_watchdog():
     if not os.path.exists("/proc/self/stat"):
         return None
     faulthandler.register(signal.SIGUSR1, all_threads=True)
-    run_pid = int(os.environ.get("DENSECELL_RUN_PID", 0))
     try:
         stall_s = 60 * float(os.environ.get("DENSECELL_STALL_MINUTES", 60))
+        if not 0 <= stall_s < math.inf:
+            raise ValueError
     except ValueError:
         raise ValueError("DENSECELL_STALL_MINUTES: expected a number of minutes, 0 for no limit.") from None
-    reading, writing = os.pipe()  # this process alone holds the end for writing: when it ends, the watchdog does
     # a run that is gone already, while this job imported torch, counts; a process number of another machine does not
-    is_here = os.environ.get("DENSECELL_RUN_HOST") == platform.node() or watchdog.is_alive(run_pid)
-    arguments = [os.getpid(), run_pid if is_here else 0, stall_s]
-    subprocess.Popen([sys.executable, "-IS", watchdog.__file__, *map(str, arguments)], stdin=reading)
-    os.close(reading)
-    return writing
+    is_here = os.environ.get("DENSECELL_RUN_PLACE") == watchdog.place()
+    arguments = [os.getpid(), os.environ.get("DENSECELL_RUN_PID", 0) if is_here else 0, stall_s]
+    try:
+        reading, writing = os.pipe()  # this process alone holds the end for writing: when it ends, the watchdog does
+        subprocess.Popen([sys.executable, "-IS", watchdog.__file__, *map(str, arguments)], stdin=reading)
+        os.close(reading)
+        return writing
+    except OSError as error:
+        print(f"densecell: nothing watches over this job ({error}); it goes on.", file=sys.stderr)
 
 
 def _stop(number, _):
     sys.exit(128 + number)  # through the `finally` of all that is open
 
 
-def run(main):
-    """Run a script's main() and write its run records; errors it foresees become one readable block and exit code 1, others
-    keep their traceback. SIGTERM and Ctrl-C end it in order, with nothing half-written left."""
+def run(main, failed=1):
+    """Run a script's main() and write its run records; errors it foresees become one readable block and exit code `failed`,
+    others keep their traceback. SIGTERM and Ctrl-C end it in order, with nothing half-written left."""
     few_arenas()
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     signal.signal(signal.SIGTERM, _stop)
@@ -133,7 +137,7 @@ def run(main):
         if os.environ.get("DENSECELL_TRACEBACK"):
             raise
         print(f"\ndensecell error in {os.path.basename(sys.argv[0])}:\n  {error}\n", file=sys.stderr)
-        sys.exit(1)
+        sys.exit(failed)
     run_record.write(os.path.basename(sys.argv[0]).removesuffix(".py"), RUN["threads"], RUN["told"])
 
 

@@ -10,6 +10,7 @@ Usage: watchdog.py JOB_PID RUN_PID STALL_SECONDS, with a pipe as standard input 
 """
 
 import os
+import platform
 import select
 import signal
 import sys
@@ -17,6 +18,16 @@ import sys
 SECONDS_BETWEEN_LOOKS = 1
 GRACE_S = float(os.environ.get("DENSECELL_GRACE_S", 60))  # between the signal that asks and the one that does not
 LEAST_CPU_S = 0.1
+
+
+def place():
+    """Where a process number means the same process: machine, its start, and namespace of processes (containers have
+    their own)."""
+    try:
+        with open("/proc/sys/kernel/random/boot_id") as boot:
+            return f"{platform.node()} {boot.read().strip()} {os.readlink('/proc/self/ns/pid')}"
+    except OSError:
+        return platform.node()
 
 
 def status(pid):
