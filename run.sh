@@ -50,7 +50,7 @@ if [ "${1:-}" = verify ]; then
     python workflow/scripts/verify_results.py "$1"
     exit
   fi
-  snakemake --dry-run --quiet all "$@" >/dev/null
+  snakemake --dry-run --quiet all "$@" >/dev/null || exit 2 # 1 says that something is damaged
   python workflow/scripts/verify_results.py "$(cat "$where")"
   exit
 fi

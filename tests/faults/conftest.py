@@ -1,4 +1,3 @@
-import os
 import shutil
 
 import pytest
@@ -9,9 +8,6 @@ import workflow_runs as runs
 @pytest.fixture(scope="session")
 def undisturbed(tmp_path_factory):
     """A project in which the small configuration has run, undisturbed. Nobody changes it."""
-    folder = os.environ.get("DENSECELL_UNDISTURBED")  # one kept from before, to write tests with
-    if folder:
-        return type(tmp_path_factory.getbasetemp())(folder)
     project = small_run.make_project(tmp_path_factory.mktemp("undisturbed") / "project")
     done = small_run.run(project)
     assert done.returncode == 0, done.stdout

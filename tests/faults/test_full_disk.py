@@ -26,9 +26,14 @@ MESSAGE = re.compile(
 
 
 def mount(*arguments):
+    """What the program says that went wrong; nothing where all went well."""
     done = subprocess.run(["mount", *map(str, arguments)], capture_output=True, text=True, check=False)
-    if done.returncode:
-        pytest.skip(f"no file system can be mounted here: {done.stderr.strip()}")
+    return f"{done.stderr.strip()} (exit code {done.returncode})" if done.returncode else ""
+
+
+def remount(folder, how):
+    """Make a mounted disk read-only ("ro") or writable ("rw")."""
+    assert not (error := mount("-o", f"remount,{how}", folder)), error
 
 
 @pytest.fixture
@@ -37,7 +42,8 @@ def small_disk(copy):
     results = copy / small_run.RESULTS
     results.rename(copy / "moved")
     results.mkdir()
-    mount("-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", results)
+    if error := mount("-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", results):
+        pytest.skip(f"no file system can be mounted here: {error}")
     try:
         shutil.copytree(copy / "moved", results, dirs_exist_ok=True)
         yield copy
@@ -99,17 +105,17 @@ def test_a_disk_that_fills_up_in_a_run_is_told_and_the_run_goes_on_with_space(sm
 def test_a_folder_that_can_not_be_written_is_told_before_any_job(small_disk):
     results = small_disk / small_run.RESULTS
     (results / small_run.STAGES["write_summary"]).unlink()
-    mount("-o", "remount,ro", results)
+    remount(results, "ro")
     done = small_run.run(small_disk)
     assert done.returncode != 0 and "Write-protected output files" in done.stdout, done.stdout  # Snakemake's own words
-    mount("-o", "remount,rw", results)
+    remount(results, "rw")
     shutil.rmtree(results / "run")
     (results / "tables" / "summary.csv").unlink()
-    mount("-o", "remount,ro", results)
+    remount(results, "ro")
     done = small_run.run(small_disk)
     assert done.returncode != 0 and "Writing the summary" not in done.stdout
     assert re.search(rf"{small_run.RESULTS}: the folder of the results can't be written", done.stdout), done.stdout
-    mount("-o", "remount,rw", results)
+    remount(results, "rw")
     with full(results):
         done = small_run.run(small_disk)
         assert done.returncode != 0 and "can't be written (No space left on device)" in done.stdout, done.stdout

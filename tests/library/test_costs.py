@@ -78,6 +78,7 @@ def test_only_jobs_with_a_plan_and_a_measurement_are_compared():
     assert (row["jobs_planned"], row["jobs_measured"], row["jobs_compared"]) == (3, 3, 1)
     assert (row["planned_s"], row["measured_s"], row["longest_s"], row["elapsed_s"]) == (20, 36, 30, 36)
     assert (row["reference_start_s"], row["reference_work_s"], row["compared_s"]) == (4, 18, 35)
+    assert row["measured_to_planned"] == 30 / 20  # neither c, of which no time was planned, nor d
     assert (row["planned_disk_bytes"], row["disk_bytes"], row["memory_bytes"], row["cpu_s"]) == (21, 7, 100, 15)
     assert set(row) == set(costs.COLUMNS) and whole["step"] == "all" and whole["measured_s"] == 36
 
@@ -96,4 +97,5 @@ def test_steps_come_in_the_order_in_which_they_ran_then_those_that_did_not():
 
 def test_without_records_and_plan_there_is_only_the_row_of_all():
     (whole,) = costs.table([], {}, "", {})
-    assert whole["jobs_measured"] == whole["elapsed_s"] == 0 and whole["planned_disk_bytes"] is None
+    assert whole["jobs_measured"] == whole["elapsed_s"] == 0
+    assert whole["planned_disk_bytes"] is None and whole["measured_to_planned"] is None

@@ -132,6 +132,28 @@ def test_a_folder_of_results_is_known_by_its_sidecars_and_refused_where_one_is_m
         files.content_id(tmp_path / "out")
 
 
+@pytest.mark.parametrize(
+    "name", [".DS_Store", "._a.csv", ".nfs000001", "Thumbs.db", "desktop.ini", ".AppleDouble/a.csv"]
+)
+def test_what_file_managers_leave_changes_no_content_of_ours(tmp_path, name):
+    files.write_text(tmp_path / "out/a.csv", "a", {})
+    with files.writing(tmp_path / "store", {}, folder=True) as partial:
+        (partial / "zarr.json").write_text("metadata")
+    before = files.content_id(tmp_path / "out"), files.foreign_content_id(tmp_path / "store")
+    for folder in ("out", "store"):
+        (tmp_path / folder / name).parent.mkdir(exist_ok=True)
+        (tmp_path / folder / name).write_text("left")
+    assert (files.content_id(tmp_path / "out"), files.foreign_content_id(tmp_path / "store")) == before
+
+
+def test_names_with_a_dot_are_content_in_a_store_of_the_user(tmp_path):
+    (tmp_path / ".zarray").write_text("{}")
+    before = files.foreign_content_id(tmp_path)
+    assert list(files.hash_store(tmp_path)) == [".zarray"]
+    (tmp_path / ".zarray").write_text("[]")
+    assert files.foreign_content_id(tmp_path) != before
+
+
 def test_a_file_of_the_user_is_read_beside_any_json_and_a_changed_one_of_ours_is_refused(tmp_path):
     for text in ("{}", "not json", '{"content": "x"}', "[]"):
         (tmp_path / "raw.tif").write_text("bytes")

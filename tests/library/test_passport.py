@@ -4,7 +4,7 @@ import shutil
 import pytest
 from passport_inputs import parents_of, run_record, small_results, text_output
 
-from densecell import files, passport
+from densecell import costs, files, passport
 
 
 @pytest.fixture
@@ -71,6 +71,33 @@ def test_a_damaged_run_record_is_as_good_as_none(results_dir, damage):
     files.run_record_path(results_dir / "tables/ranking.csv").write_text(damage)
     assert "tables/ranking.csv" not in passport.records(results_dir)
     assert chain(results_dir)["tables/ranking.csv"].run is None
+
+
+@pytest.mark.parametrize("key", [*passport.TEXTS, *passport.NUMBERS, "record.content", "record.code", "record.parents"])
+@pytest.mark.parametrize("part", [False, True])
+def test_a_run_record_that_lacks_a_fact_is_as_good_as_none(results_dir, key, part):
+    path = files.run_record_path(results_dir / "tables/ranking.csv")
+    record = json.loads(path.read_text())
+    record["parts"] = [{name: value for name, value in record.items() if name != "record"}]
+    path.write_text(json.dumps(record))
+    assert passport.read_record(path) == record
+    *outer, key = key.split(".")
+    facts = record["record"] if outer else record["parts"][0] if part else record
+    for odd in ({}, {key: ["odd"]} if not outer else {}):
+        facts.pop(key, None)
+        facts.update(odd)
+        path.write_text(json.dumps(record))
+        assert passport.read_record(path) is None
+    assert costs.jobs_of(passport.Results(results_dir).records, str)  # of the others
+
+
+def test_what_was_deleted_with_its_records_is_lost_and_no_raw_data(results_dir):
+    image = results_dir / "imported/brain/image.ome.zarr"
+    shutil.rmtree(image)
+    files.sidecar_path(image).unlink()
+    files.run_record_path(image).unlink()
+    step = chain(results_dir)["imported/brain/image.ome.zarr"]
+    assert (step.kind, step.exists, step.parents) == ("lost", False, [])
 
 
 def test_a_folder_of_outputs_stands_for_what_is_in_it(results_dir, tmp_path):

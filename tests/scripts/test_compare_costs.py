@@ -37,6 +37,7 @@ def folder(tmp_path):
 def test_planned_and_measured_of_each_step(folder):
     rows, page = compare(folder)
     assert (rows["import_volume"]["planned_s"], rows["import_volume"]["measured_s"]) == ("9", "4.5")
+    assert rows["import_volume"]["measured_to_planned"] == "0.5" and "<td>0.5</td>" in page
     assert (rows["align_volume"]["jobs_measured"], rows["align_volume"]["jobs_compared"]) == ("1", "1")
     assert rows["bin_volume"]["jobs_measured"] == "0" and rows["plot_ranking"]["jobs_planned"] == "0"
     size = len("imported/s1/image.ome.zarr")  # what the store's only file holds
@@ -51,6 +52,16 @@ def test_without_a_plan_everything_is_measured_only(folder):
     (folder / "run/plan.run.json").write_text("{")
     rows, page = compare(folder)
     assert {row["jobs_compared"] for row in rows.values()} == {"0"} and "The plan gave" not in page
+    assert {row["measured_to_planned"] for row in rows.values()} == {""} and "<td>?</td>" in page
+
+
+def test_a_job_of_which_no_time_was_planned_is_left_out_of_the_ratio(folder):
+    kept = json.loads((folder / "run/plan.run.json").read_text())
+    kept["jobs"]["align_volume/s1"] |= {"wall_s": None, "work_s": None}
+    (folder / "run/plan.run.json").write_text(json.dumps(kept))
+    rows, _ = compare(folder)
+    assert (rows["all"]["jobs_compared"], rows["all"]["compared_s"], rows["all"]["planned_s"]) == ("1", "9.0", "9")
+    assert rows["all"]["measured_to_planned"] == "0.5" and rows["align_volume"]["measured_to_planned"] == ""
 
 
 def test_what_holds_times_has_no_sidecar_and_says_so_in_its_name(folder):
@@ -67,4 +78,5 @@ def test_words():
         "2.5 h",
         "2.3 days",
     ]
+    assert [compare_costs.digits(x) for x in (0.0042, 1.234, 250, 12345)] == ["0.0042", "1.2", "250", "12,000"]
     assert [compare_costs.size(n) for n in (None, 10, 2.5e6, 3e9, 4e12)] == ["?", "0 kB", "2.5 MB", "3 GB", "4 TB"]

@@ -131,17 +131,19 @@ class OneNode:
         return [dict(word.split("=", 1) for word in line.split() if "=" in word) for line in lines if "JobId=" in line]
 
     def stop(self):
-        """Cancel what runs, then end the daemons, the node first."""
-        self.run("scancel", "--user", getpass.getuser(), check=False)
-        with contextlib.suppress(RuntimeError):
-            self.wait(lambda: not self.run("squeue", "--noheader", check=False).strip(), "the end of the jobs")
-        for process in reversed(self.processes):
-            process.terminate()
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        """Cancel what runs, then end the daemons, the node first; those of a controller that doesn't answer, too."""
+        try:
+            with contextlib.suppress(RuntimeError, subprocess.TimeoutExpired):
+                self.run("scancel", "--user", getpass.getuser(), check=False)
+                self.wait(lambda: not self.run("squeue", "--noheader", check=False).strip(), "the end of the jobs")
+        finally:
+            for process in reversed(self.processes):
+                process.terminate()
+                try:
+                    process.wait(20)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.wait()
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 
 import pytest
 import workflow_runs as runs
@@ -72,19 +73,46 @@ def test_elapsed_time_is_that_of_busy_cores_of_the_gpu_or_of_the_longest_job():
     assert plan_run.elapsed_s([job(wall_s=None)], 2) == 0
 
 
-def text(free=10e9, **changes):
+def text(free=10e9, cores=2, **changes):
     config = {"results_dir": "results/x"}
-    return plan_run.text({"a": job(**changes), "b": job(stage="figures", wall_s=None)}, config, 2, free)
+    return plan_run.text({"a": job(**changes), "b": job(stage="figures", wall_s=None)}, config, cores, free)
 
 
 def test_the_text_tells_stages_disk_and_where_the_rates_are_from():
     told = text()
-    assert "training" in told and "figures" in told and "2 jobs, 12 s one after the other" in told
+    assert (
+        "training" in told
+        and "figures" in told
+        and "2 jobs, 12 s one after the other; on 2 cores 12 s or more." in told
+    )
     assert "6.0 GB at most" in told and "10.0 GB free in results/x" in told and "WARNING" not in told
-    assert "No time is known for 1 jobs: train_network." in told
+    assert "No time is known for 1 job: train_network." in told
     assert "docs/benchmarks.md, another machine's: 100 % of the time" in told
-    assert "GPU-hours: none" in told and "GPU-hours: 2." in text(gpu=True, wall_s=7200)
     assert plan_run.text({}, {"results_dir": "x"}, 2, 1) == ""
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, "none of these jobs asks for a GPU"),  # nor do figures on a machine with a GPU
+        ({"gpu": True, "wall_s": 7200}, "2"),
+        ({"gpu": True, "wall_s": 250 * 3600}, "250"),
+        ({"gpu": True, "wall_s": 12345 * 3600}, "12,000"),
+        ({"gpu": True, "wall_s": 36}, "0.01"),
+        ({"gpu": True, "wall_s": None}, "not known"),
+    ],
+)
+def test_gpu_hours_are_a_plain_number(changes, expected):
+    assert f"  GPU-hours: {expected}.\n" in text(**changes)
+
+
+def test_one_of_a_kind_is_not_told_in_the_plural():
+    told = plan_run.text({"a": job()}, {"results_dir": "x"}, 1, 10e9)
+    assert "  1 job, 12 s one after the other; on 1 core 12 s or more.\n" in told
+
+
+def test_a_cluster_has_no_number_of_cores():
+    assert "  2 jobs, 12 s one after the other; on a cluster as fast as it starts them.\n" in text(cores=None)
 
 
 def test_a_disk_that_is_too_small_is_warned_of():
@@ -92,6 +120,13 @@ def test_a_disk_that_is_too_small_is_warned_of():
 
 
 # --------------------------------------------------------------------------------------------------------- dry runs
+def runs_on(project, *arguments):
+    """The output of a dry run of the tiny configuration with these arguments."""
+    code, output = runs.dry_run_output(project, *runs.TINY, *arguments)
+    assert code == 0, output
+    return output
+
+
 def test_a_dry_run_ends_with_what_its_jobs_take(tmp_path):
     project = runs.copy_project(tmp_path)
     code, output = runs.dry_run_output(project, *runs.TINY)
@@ -103,6 +138,8 @@ def test_a_dry_run_ends_with_what_its_jobs_take(tmp_path):
     assert [stages.index(stage) for stage in order] == sorted(stages.index(stage) for stage in order)
     _, short = runs.dry_run_output(project, *runs.TINY, "--quiet", "rules", "progress")
     assert short.count("What the jobs above will take") == 1
+    assert re.search(r"one after the other; on 3 cores .* or more\.$", runs_on(project, "--cores", "3"), re.MULTILINE)
+    assert "one after the other; on a cluster" in runs_on(project, "--workflow-profile", "profiles/slurm")
     _, quiet = runs.dry_run_output(project, *runs.TINY, "--quiet", "all")
     assert "What the jobs" not in quiet
     assert not (project / "results").exists()  # a plan that is only told leaves nothing

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from itertools import accumulate
 
 import pytest
 import workflow_runs as runs
@@ -11,13 +12,16 @@ import yaml
 PROFILES = runs.REPO / "profiles"
 GPU_RULES = {"train_network", "record_training", "predict_region", "predict_volume", "predict_probabilities"}
 DEVICE = re.compile(r"--device (\w+)")
+# four jobs that note when they begin and end; the first waits, a minute at most, until as many as are expected have begun
 JOBS = """
 rule all:
     input: [f"{i}.txt" for i in range(4)]
 rule work:
     output: "{i}.txt"
     resources: gpu=1
-    shell: "date +%s.%N > {output}; sleep 1; date +%s.%N >> {output}"
+    shell:
+        "echo + >> order; for _ in $(seq 600); do [ $(grep -c + order) -lt {config[at_once]} ] || break; sleep 0.1; done; "
+        "sleep 1; echo - >> order; touch {output}"
 """
 
 
@@ -74,6 +78,7 @@ def test_auto_is_what_the_profile_says_and_elsewhere_what_there_is(tmp_path, arg
 def test_as_many_gpu_jobs_run_at_a_time_as_the_profile_says(tmp_path, profile, at_once):
     (tmp_path / "Snakefile").write_text(JOBS)
     command = [sys.executable, "-m", "snakemake", "--cores", "4", "--workflow-profile", PROFILES / profile]
+    command += ["--config", f"at_once={at_once}"]
     subprocess.run(command, cwd=tmp_path, env=runs.environment(), check=True, capture_output=True)
-    spans = [tuple(map(float, (tmp_path / f"{i}.txt").read_text().split())) for i in range(4)]
-    assert max(sum(a <= start < b for a, b in spans) for start, _ in spans) == at_once
+    changes = [{"+": 1, "-": -1}[sign] for sign in (tmp_path / "order").read_text().split()]
+    assert len(changes) == 8 and max(accumulate(changes)) == at_once

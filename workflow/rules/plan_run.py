@@ -14,9 +14,10 @@ import shutil
 
 import plan
 import plan_jobs
-from plan_text import size
+from plan_text import digits, duration, plural, size
 
 SCRIPT = re.compile(r"/(\w+)\.py\b")
+CLUSTER = "a cluster as fast as it starts them"
 COLUMNS = ("stage", "jobs", "time of all jobs", "longest job", "memory of one job", "disk")
 
 
@@ -27,14 +28,25 @@ def measured_here(results_dir, on_gpu):
     folders = [parent, *glob.glob(os.path.join(glob.escape(parent), "*")), results_dir, *glob.glob(f"{results_dir}/*")]
     tables = {os.path.realpath(os.path.join(folder, "run", "costs.run.csv")) for folder in folders}
     for path in sorted(p for p in tables if os.path.exists(p)):
-        with open(path, newline="") as handle:
-            rows = [row for row in csv.DictReader(handle) if row["device"] == ("gpu" if on_gpu else "cpu")]
-        for row in rows:
-            step = found.setdefault(row["step"], {"start": 0, "work": 0, "wall": 0, "folders": []})
-            for key, column in (("start", "reference_start_s"), ("work", "reference_work_s"), ("wall", "compared_s")):
-                step[key] += float(row[column] or 0)
+        try:
+            rows = list(_measured_rows(path, "gpu" if on_gpu else "cpu"))
+        except (OSError, ValueError, KeyError, TypeError, csv.Error):
+            continue  # somebody else's file, or one of another version
+        for name, *seconds in rows:
+            step = found.setdefault(name, {"start": 0, "work": 0, "wall": 0, "folders": []})
+            for key, value in zip(("start", "work", "wall"), seconds):
+                step[key] += value
             step["folders"].append(os.path.basename(os.path.dirname(os.path.dirname(path))))
     return found
+
+
+def _measured_rows(path, device):
+    """(step, seconds of start, work and wall) of the rows of a device."""
+    with open(path, newline="", encoding="utf-8") as handle:
+        for row in csv.DictReader(handle):
+            if row["device"] == device:
+                columns = ("reference_start_s", "reference_work_s", "compared_s")
+                yield row["step"], *(float(row[column] or 0) for column in columns)
 
 
 def corrected(estimate, here):
@@ -87,8 +99,10 @@ def planned(jobs, config, on_gpu):
 
 
 def n_cores(workflow):
-    """The processors of a run: of --cores, or of this machine (a run on a cluster names none)."""
-    return workflow.resource_settings.cores or os.cpu_count()
+    """The processors of a run, those of --cores; None on a cluster. In a dry run Snakemake (9.27) puts an executor and --cores 1 of
+    its own in place of what was asked for; that it was no local executor then shows in `use_threads` alone."""
+    elsewhere = workflow.non_local_exec or workflow.execution_settings.use_threads
+    return None if elsewhere else workflow.resource_settings.cores
 
 
 def needed(workflow):
@@ -124,16 +138,6 @@ def kept_jobs(path):
 
 
 # ------------------------------------------------------------------------------------------------------------- words
-def duration(seconds):
-    """Seconds in words, two digits: 40 s, 12 min, 3.4 h, 12 days."""
-    if seconds is None:
-        return "?"
-    for name, factor in (("days", 86400), ("h", 3600), ("min", 60)):
-        if seconds >= 2 * factor:
-            return f"{float(f'{seconds / factor:.2g}'):,g} {name}"
-    return f"{max(1, round(seconds))} s"
-
-
 def total(jobs, key):
     """(sum of what is known or None, number of jobs of which it is not)."""
     known = [job[key] for job in jobs if job[key] is not None]
@@ -146,6 +150,21 @@ def elapsed_s(jobs, cores):
     busy = sum(job["wall_s"] * min(job["threads"], cores) for job in known) / max(1, cores)
     on_gpu = sum(job["wall_s"] for job in known if job["gpu"])
     return max([busy, on_gpu, *(job["wall_s"] for job in known)], default=0)
+
+
+def times(jobs, cores):
+    """The time of all jobs in words; cores: as of `n_cores`."""
+    seconds, _ = total(jobs, "wall_s")
+    least = f"{plural(cores, 'core')} {duration(elapsed_s(jobs, cores))} or more" if cores else ""
+    return f"{plural(len(jobs), 'job')}, {duration(seconds)} one after the other; on {least or CLUSTER}."
+
+
+def gpu_hours(jobs):
+    """The time of the jobs that ask for a GPU, in words."""
+    asking = [job for job in jobs if job["gpu"]]
+    seconds, _ = total(asking, "wall_s")
+    known = "not known" if seconds is None else digits(seconds / 3600)
+    return f"GPU-hours: {known if asking else 'none of these jobs asks for a GPU'}."
 
 
 def largest(jobs, key):
@@ -173,7 +192,7 @@ def free_bytes(folder):
 
 
 def text(jobs, config, cores, free):
-    """What the jobs that would run will take, in words; nothing without a job."""
+    """What the jobs that would run will take, in words; nothing without a job. cores: as of `n_cores`."""
     if not jobs:
         return ""
     every = list(jobs.values())
@@ -181,24 +200,17 @@ def text(jobs, config, cores, free):
     widths = [max(map(len, column)) for column in zip(*cells)]
     lines = ["What the jobs above will take (estimates)"]
     for row in cells:
-        lines.append(
-            "  " + "  ".join(c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths)))
-        )
-    seconds, unknown = total(every, "wall_s")
-    lines.append(
-        f"  {len(every):,} jobs, {duration(seconds)} one after the other; on {cores} cores {duration(elapsed_s(every, cores))} or more."
-    )
-    gpu_s, _ = total([job for job in every if job["gpu"]], "wall_s")
-    lines.append(f"  GPU-hours: {gpu_s / 3600:.2g}." if gpu_s else "  GPU-hours: none, networks run on the CPU.")
+        texts = [c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths))]
+        lines.append("  " + "  ".join(texts))
+    lines += [f"  {times(every, cores)}", f"  {gpu_hours(every)}"]
     disk, _ = total(every, "disk_bytes")
     if disk is not None:
         lines.append(f"  Disk: {size(disk)} at most, before compression; {size(free)} free in {config['results_dir']}.")
         if disk > free:
             lines.append("  WARNING: that may not fit. Free some space or set results_dir to a larger disk.")
+    unknown = [job["step"] for job in every if job["wall_s"] is None]
     if unknown:
-        lines.append(
-            f"  No time is known for {unknown} jobs: {', '.join(sorted({j['step'] for j in every if j['wall_s'] is None}))}."
-        )
+        lines.append(f"  No time is known for {plural(len(unknown), 'job')}: {', '.join(sorted(set(unknown)))}.")
     lines.append("  Memory: a training is counted without the activations of its windows; a prediction is as large as")
     lines.append("    prediction.memory_gb allows (auto: a share of the machine's memory).")
     return "\n".join(lines + list(sources(every))) + "\n"

@@ -33,6 +33,26 @@ def hours(flops, rate=CARD_FLOPS):
     return f"{float(f'{value:.2g}'):,.0f}" if value >= 10 else f"{value:.2g}" if value >= 0.01 else "< 0.01"
 
 
+def plural(n, noun):
+    """1 job, 2 jobs."""
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
+
+
+def digits(value):
+    """A number with two digits: 0.0042, 12, 250, 12,000."""
+    return f"{float(f'{value:.2g}'):,g}"
+
+
+def duration(seconds):
+    """Seconds in words, two digits: 40 s, 12 min, 3.4 h, 12 days."""
+    if seconds is None:
+        return "?"
+    for name, factor in (("days", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * factor:
+            return f"{digits(seconds / factor)} {name}"
+    return f"{max(1, round(seconds))} s"
+
+
 def about(text):
     return text if text.startswith("<") else f"about {text}"
 
@@ -78,7 +98,8 @@ def line(config):
     found = list(rows(costs))
     flops = _total([*[row[6] for row in found], costs.predictions()[0]])
     runs = sum(row[2] for row in found)
-    return f"plan: {runs:,} training jobs in all, {about(hours(flops))} hours on a {CARD}, results in {config['results_dir']}"
+    jobs = plural(runs, "training job")
+    return f"plan: {jobs} in all, {about(hours(flops))} hours on a {CARD}, results in {config['results_dir']}"
 
 
 def report(config, requested, on_gpu=True):
@@ -98,7 +119,7 @@ def report(config, requested, on_gpu=True):
         "The plan",
         *_table(cells),
         "",
-        f"  {sum(row[2] for row in found):,} training jobs, {about(hours(training))} GPU-hours, and "
+        f"  {plural(sum(row[2] for row in found), 'training job')}, {about(hours(training))} GPU-hours, and "
         f"{about(hours(predicting))} for the predictions,",
         f"  on a card that sustains {rate} TFLOP/s; the authors' {CARD} trained the 2D-3D network at about 1 step/s, i.e. about {rate}.",
     ]

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from command_line import Arguments, run
 from densecell import costs, files, passport
+from densecell.passport_words import plural
 
 STYLE = """<meta charset="utf-8">
 <style>
@@ -41,12 +42,17 @@ def size_on_disk(path):
     return path.stat().st_size if path.exists() else 0
 
 
+def digits(value):
+    """A number with two digits: 0.0042, 12, 250, 12,000."""
+    return f"{float(f'{value:.2g}'):,g}"
+
+
 def duration(seconds):
     """Seconds in words, two digits."""
     for unit, factor in (("days", 86400), ("h", 3600), ("min", 60)):
         if seconds >= 2 * factor:
-            return f"{float(f'{seconds / factor:.2g}'):,g} {unit}"
-    return f"{float(f'{seconds:.2g}'):g} s"
+            return f"{digits(seconds / factor)} {unit}"
+    return f"{digits(seconds)} s"
 
 
 def size(n_bytes):
@@ -55,13 +61,13 @@ def size(n_bytes):
         return "?"
     for unit, factor in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6)):
         if n_bytes >= factor:
-            return f"{float(f'{n_bytes / factor:.2g}'):,g} {unit}"
+            return f"{digits(n_bytes / factor)} {unit}"
     return f"{n_bytes / 1e3:.0f} kB"
 
 
 def cells(record):
     """The texts of one row of the page."""
-    ratio = record["compared_s"] / record["planned_s"] if record["jobs_compared"] else None
+    ratio = record["measured_to_planned"]
     n_jobs = f"{record['jobs_measured']} of {record['jobs_planned']}"
     return (
         record["stage"],
@@ -69,7 +75,7 @@ def cells(record):
         str(record["jobs_measured"]) if record["jobs_planned"] == record["jobs_measured"] else n_jobs,
         duration(record["planned_s"]) if record["jobs_compared"] else "?",
         duration(record["measured_s"]),
-        "?" if ratio is None else f"{ratio:.2g}",
+        "?" if ratio is None else digits(ratio),
         duration(record["longest_s"]),
         duration(record["cpu_s"]),
         size(record["planned_memory_bytes"]),
@@ -83,8 +89,8 @@ def sentences(whole):
     """What the page says above its table, of the row of all together."""
     at_once = whole["measured_s"] / whole["elapsed_s"] if whole["elapsed_s"] else 0
     yield (
-        f"{whole['jobs_measured']} jobs took {duration(whole['measured_s'])}, counted one after the other. At least one of them ran for "
-        f"{duration(whole['elapsed_s'])}, so that {at_once:.2g} ran at once on average; pauses between two runs do not count."
+        f"{plural(whole['jobs_measured'], 'job')} took {duration(whole['measured_s'])}, counted one after the other. At least one of them ran for "
+        f"{duration(whole['elapsed_s'])}, so that {digits(at_once)} ran at once on average; pauses between two runs do not count."
     )
     if whole["jobs_compared"]:
         yield (

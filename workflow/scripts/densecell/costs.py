@@ -16,6 +16,7 @@ COLUMNS = (
     "jobs_compared",
     "planned_s",
     "compared_s",
+    "measured_to_planned",
     "reference_start_s",
     "reference_work_s",
     "measured_s",
@@ -84,6 +85,7 @@ def row(stage, step, device, jobs, planned, disk_bytes):
     """One row, as in COLUMNS. jobs: of the step, matched; planned: its planned jobs; disk_bytes: of its outputs."""
     compared = [job for job in jobs if job["planned"] and job["planned"]["wall_s"] is not None]
     expected = [job["planned"] for job in jobs if job["planned"]]
+    planned_s = sum(job["planned"]["wall_s"] for job in compared)
     memory = [p["memory_bytes"] for p in planned if p["memory_bytes"] is not None]
     return {
         "stage": stage,
@@ -92,8 +94,9 @@ def row(stage, step, device, jobs, planned, disk_bytes):
         "jobs_planned": len(planned),
         "jobs_measured": len(jobs),
         "jobs_compared": len(compared),
-        "planned_s": sum(job["planned"]["wall_s"] for job in compared),
+        "planned_s": planned_s,
         "compared_s": sum(job["wall_s"] for job in jobs if job["planned"]),
+        "measured_to_planned": sum(job["wall_s"] for job in compared) / planned_s if planned_s else None,
         "reference_start_s": sum(p["start_s"] for p in expected),
         "reference_work_s": sum(p["work_s"] or 0 for p in expected),
         "measured_s": sum(job["wall_s"] for job in jobs),

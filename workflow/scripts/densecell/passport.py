@@ -5,6 +5,7 @@ Paths are relative to the results folder, in POSIX form; raw data keep the path 
 keep their place. Nothing here hashes an image: what is compared are hashes that were written down.
 """
 
+import datetime
 import json
 import os
 from dataclasses import dataclass, field
@@ -14,6 +15,8 @@ from densecell import files
 
 PRUNED = (".zarr", ".partial", ".stale", ".snakemake")  # folders that hold no records: stores, what a killed job left
 RUN = "run"  # folder of the resolved configurations, in every results folder
+TEXTS = ("output", "script", "started", "host", "config_hash", "git_commit")  # what readers of run records use
+NUMBERS = ("wall_s", "cpu_s", "peak_memory_bytes")
 
 
 # ----------------------------------------------------------------------------------------------------------- reading
@@ -36,11 +39,15 @@ def results_of(path):
 
 
 def walk(results_dir):
-    """(folder, names of its files) of every folder below `results_dir`, sorted; insides of stores and results folders of
-    other runs that lie within are left out."""
+    """(folder, names of its files) of every folder below `results_dir`, sorted; insides of stores, results folders of
+    other runs that lie within and hidden folders are left out."""
     for folder, below, names in os.walk(results_dir):
-        below[:] = sorted(n for n in below if not n.endswith(PRUNED) and not is_results(Path(folder) / n))
+        below[:] = sorted(n for n in below if not _is_pruned(Path(folder) / n))
         yield Path(folder), sorted(names)
+
+
+def _is_pruned(folder):
+    return folder.name.endswith(PRUNED) or files.is_aside(folder.name) or is_results(folder)
 
 
 def records(results_dir):
@@ -60,20 +67,30 @@ def records(results_dir):
 
 
 def read_record(path):
-    """The run record in the file `path`; None where it is missing or no run record."""
+    """The run record in the file `path`; None where it is missing or lacks a fact that a reader of run records uses."""
     try:
         record = json.loads(Path(path).read_text())
-        return record if isinstance(record["record"]["parents"], dict) else None
-    except (OSError, ValueError, KeyError, TypeError):
+        sidecar = record["record"]
+        told = all(map(_are_facts, [record, *(record.get("parts") or [])]))
+        whole = isinstance(sidecar["parents"], dict) and {"content", "code"} <= set(sidecar)
+        return record if told and whole else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
+
+
+def _are_facts(job):
+    """Whether these are the facts of a job. Raises an error of `read_record` where they are far from it."""
+    datetime.datetime.fromisoformat(job["started"])
+    numbers = all(isinstance(job[name], (int, float)) for name in NUMBERS)
+    return numbers and all(isinstance(job[name], str) for name in TEXTS)
 
 
 # ------------------------------------------------------------------------------------------------------------- chain
 @dataclass
 class Step:
-    """One file of a chain: an output, a folder of outputs, or raw data.
+    """One file of a chain: an output, a folder of outputs, raw data, or an output that was deleted with its records.
 
-    kind: "output", "folder" or "raw". exists: whether it lies on the disk. sidecar, run: as read, None where unknown; those
+    kind: "output", "folder", "raw" or "lost". exists: whether it lies on the disk. sidecar, run: as read, None where unknown; those
     of a deleted output come from its run record. parents: paths in the order of the sidecar. earlier: those of them whose
     content is another one now.
     """
@@ -105,14 +122,14 @@ class Step:
 
 
 class Results:
-    """A results folder with the records in it.
+    """A results folder with the records in it, each of which is read once: it tells of one moment.
 
     roots: the names that the folder had when its files were written; a folder that was moved keeps its chains.
     """
 
     def __init__(self, folder):
         self.folder = Path(folder)
-        self.records = records(folder)
+        self.records, self._sidecars, self._steps = records(folder), {}, {}
         outputs = {path: record["output"] for path, record in self.records.items()}
         self.roots = {o[: -len(p)] for p, o in outputs.items() if o.endswith("/" + p)}
         self.roots |= {
@@ -126,6 +143,11 @@ class Results:
 
     def sidecar(self, path):
         """The sidecar of an output that is there; None where it is missing or unreadable."""
+        if path not in self._sidecars:
+            self._sidecars[path] = self._read_sidecar(path)
+        return self._sidecars[path]
+
+    def _read_sidecar(self, path):
         place = self.folder / path
         try:
             sidecar = files.read_sidecar(place) if place.exists() else None
@@ -145,6 +167,11 @@ class Results:
 
     def step(self, path):
         """The Step of one output, folder of outputs or deleted output; None for what densecell did not write."""
+        if path not in self._steps:
+            self._steps[path] = self._find_step(path)
+        return self._steps[path]
+
+    def _find_step(self, path):
         sidecar, run, exists = self.sidecar(path), self.records.get(path), (self.folder / path).exists()
         if sidecar is None and run is not None and not exists:
             sidecar = run["record"]
@@ -194,7 +221,8 @@ class Results:
             parent = self.step(inside) if inside else None
             if parent is None:
                 exists = (self.folder / inside).exists() if inside else Path(path).exists()
-                parent = Step(inside or path, "raw", exists, content or "")
+                kind = "lost" if inside and not exists else "raw"
+                parent = Step(inside or path, kind, exists, content or "")
             if content and parent.content and content != parent.content:
                 step.earlier.append(parent.path)
             steps.append(parent)

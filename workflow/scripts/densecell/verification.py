@@ -4,23 +4,25 @@ A finding is a `Finding`; its kind says how bad it is (KINDS). Run records and w
 benchmarks, restart states, the report) are no results and are not looked at.
 """
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from densecell import files, passport
 from densecell.parallel import in_order
 
-KINDS = {
-    "damaged": "differ from what densecell wrote; delete each with its sidecar, the next run makes it again",
-    "missing": "are gone, their sidecar is still there",
-    "no sidecar": "have lost their sidecar, so that damage could not be told; delete them, the next run makes them again",
-    "older": "are older than their input: what they were made from has changed since",
-    "unknown": "are not densecell's",
+KINDS = {  # in words that hold for one and for many
+    "damaged": "not as written by densecell; delete with the sidecar, and the next run makes it again",
+    "missing": "gone, with the sidecar still there",
+    "no sidecar": "without a sidecar, so that damage could not be told; delete, and the next run makes it again",
+    "older": "older than the input, which has changed since",
+    "unknown": "not written by densecell",
 }
 BAD = ("damaged", "missing", "no sidecar", "older")
 NOT_RESULTS = ("logs", "benchmarks", "restart", passport.RUN, "slabs")  # folders below the results that hold none
 LEFT = (".partial", ".stale")  # of a killed job
-OWN = (".snakemake_timestamp", "report.html")  # files of Snakemake
+OWN = "report.html"  # of Snakemake
+READ = re.compile(r"(.*/)?(zarr\.json|c(/\d+)*)")  # what zarr reads in a store: its metadata and shards
 
 
 @dataclass(frozen=True)
@@ -45,8 +47,11 @@ class Check:
 
 
 def look(results):
-    """(findings without reading any result, Checks of the files to be hashed) of a `passport.Results`."""
-    findings, checks, raw = [], [], {}
+    """(findings without reading any result, Checks of the files to be hashed) of a `passport.Results`.
+
+    Raw data have a Check for each output that was made from them.
+    """
+    findings, checks, raw = [], [], []
     for folder, names in passport.walk(results.folder):
         place = folder.relative_to(results.folder)
         if place.parts and place.parts[0] in NOT_RESULTS:
@@ -56,7 +61,7 @@ def look(results):
         sidecars = {n.removesuffix(".json") for n in names if n.endswith(".json") and not n.endswith(files.RUN_RECORD)}
         for name in sorted(present):
             path = folder / name
-            if name.endswith((files.RUN_RECORD, *OWN, *LEFT)) or ".run." in name:
+            if name == OWN or name.endswith(LEFT) or ".run." in name or files.is_aside(name):
                 continue
             if name in sidecars:
                 found, more = _look_at_output(results, path, raw)
@@ -66,7 +71,7 @@ def look(results):
                 continue  # a sidecar, read with its file
             else:
                 findings.append(_without_sidecar(results, path))
-    return [f for f in findings if f], checks + list(raw.values())
+    return findings, checks + raw
 
 
 def _without_sidecar(results, path):
@@ -78,6 +83,10 @@ def _without_sidecar(results, path):
         return Finding("no sidecar", str(path))
     if path.name.endswith(".ome.zarr"):
         return Finding("no sidecar", str(path), "a volume")
+    return _unknown(path)
+
+
+def _unknown(path):
     return Finding("unknown", str(path))
 
 
@@ -91,18 +100,20 @@ def _is_sidecar(path):
 
 
 def _look_at_output(results, path, raw):
-    """Findings and Checks of one file or store with its sidecar. raw: {path: Check} of raw data, which are added to."""
-    try:
-        sidecar = files.read_sidecar(path)
-    except ValueError:
+    """Findings and Checks of one file or store with its sidecar. raw: list of the Checks of raw data, which is added to."""
+    sidecar = results.sidecar(path.relative_to(results.folder).as_posix())
+    if sidecar is None:
         return [Finding("damaged", str(path), f"its sidecar {path.name}.json is unreadable or was edited")], []
     findings, content = [], sidecar["content"]
     if path.is_dir() == isinstance(content, str):
         return [Finding("damaged", str(path), "a folder in place of a file, or a file in place of a folder")], []
     if path.is_dir():
-        found = {p.relative_to(path).as_posix(): p for p in path.rglob("*") if p.is_file() and not p.name.endswith(OWN)}
+        content = files.without_aside(content)
+        found = files.without_aside({p.relative_to(path).as_posix(): p for p in path.rglob("*") if p.is_file()})
         findings += [Finding("damaged", str(path), f"{name} is missing") for name in sorted(set(content) - set(found))]
-        findings += [Finding("damaged", str(path), f"{name} was added") for name in sorted(set(found) - set(content))]
+        for name in sorted(set(found) - set(content)):
+            read = READ.fullmatch(name)
+            findings.append(Finding("damaged", str(path), f"{name} was added") if read else _unknown(found[name]))
         present = {name: file for name, file in sorted(found.items()) if name in content}
         checks = [
             Check(file, content[name], "damaged", str(path), f"{name} was changed", file.stat().st_size)
@@ -116,33 +127,41 @@ def _look_at_output(results, path, raw):
 
 
 def _look_at_parent(results, path, parent, expected, raw):
-    """The finding on a parent of the output `path` that is another one now; files of raw data are put into `raw`."""
+    """The finding on a parent of the output `path` that is another one now; files of raw data are added to `raw`."""
     inside = results.relative(parent)
     if inside is not None and (step := results.step(inside)):
         if step.exists and step.content and step.content != expected:
             return [Finding("older", str(path), f"{inside} is another one now")]
         return []
     place = results.folder / inside if inside is not None else Path(parent)
-    if place.is_file() and parent not in raw:
+    if place.is_file():
         text = f"raw data {parent} are not those that were read"
-        raw[parent] = Check(place, expected, "older", str(path), text, place.stat().st_size)
+        raw.append(Check(place, expected, "older", str(path), text, place.stat().st_size))
     return []
 
 
+def n_bytes(checks):
+    """Size of the files of `checks`, each counted once."""
+    return sum({item.file: item.size for item in checks}.values())
+
+
 def check(checks, threads=1, progress=None):
-    """The findings of hashing the files of `checks` in threads; progress(n_bytes) is called as it goes on."""
-    findings = []
+    """The findings of hashing the files of `checks` in threads, each once; progress(n_bytes) is called as it goes on."""
+    findings, by_file = [], {}
+    for item in checks:
+        by_file.setdefault(item.file, []).append(item)
 
-    def compute(item):
+    def compute(items):
         try:
-            return item, files.hash_file(item.file)
+            return items, files.hash_file(items[0].file)
         except OSError as error:
-            return item, f"unreadable ({error.strerror})"
+            return items, f"unreadable ({error.strerror})"
 
-    for item, found in in_order(compute, checks, threads):
-        if found != item.expected:
-            text = item.text if not found.startswith("unreadable") else f"{item.text} {found}".strip()
-            findings.append(Finding(item.kind, item.path, text))
+    for items, found in in_order(compute, by_file.values(), threads):
+        for item in items:
+            if found != item.expected:
+                text = item.text if not found.startswith("unreadable") else f"{item.text} {found}".strip()
+                findings.append(Finding(item.kind, item.path, text))
         if progress:
-            progress(item.size)
+            progress(items[0].size)
     return findings
