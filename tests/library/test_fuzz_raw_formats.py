@@ -198,6 +198,53 @@ def test_ome_xml_that_names_a_file_elsewhere_is_refused(tmp_path):
         read_all([folder / "stranger.tif"])
 
 
+def ome_tiff(path, change):
+    """STACK as OME-TIFF with change(its XML)."""
+    tifffile.imwrite(path, STACK, ome=True, metadata={"axes": "ZYX"})
+    with tifffile.TiffFile(path) as tiff:
+        xml = tiff.ome_metadata
+    tifffile.imwrite(path, STACK, description=change(xml), metadata=None)
+
+
+def test_ome_xml_that_names_a_file_elsewhere_in_characters_by_number_is_refused(tmp_path):
+    part = '<TiffData IFD="0" PlaneCount="5"><UUID FileName="..&#47;private.tif">urn:uuid:0</UUID></TiffData>'
+    ome_tiff(tmp_path / "stranger.tif", lambda xml: xml.replace("</Pixels>", part + "</Pixels>"))
+    with pytest.raises(ValueError, match=r"stranger\.tif.*outside its folder"):
+        read_all([tmp_path / "stranger.tif"])
+    with pytest.raises(ValueError, match=r"stranger\.tif.*outside the file's folder"):
+        headers.stack_shape([tmp_path / "stranger.tif"], "zyx")
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        '<StructuredAnnotations><XMLAnnotation ID="A:0"><Value><Source FileName="/microscope/raw/x.czi"/></Value>'
+        "</XMLAnnotation></StructuredAnnotations>",
+        '<!-- <TiffData><UUID FileName="../old.tif">urn:uuid:1</UUID></TiffData> -->',
+    ],
+    ids=["annotation", "comment"],
+)
+def test_ome_xml_may_tell_where_the_image_came_from(tmp_path, note):
+    ome_tiff(tmp_path / "image.ome.tif", lambda xml: xml.replace("</OME>", note + "</OME>"))
+    source = raw_formats.open_source([tmp_path / "image.ome.tif"], "zyx")
+    np.testing.assert_array_equal([source.read_slice(z) for z in range(5)], STACK)
+    assert headers.stack_shape([tmp_path / "image.ome.tif"], "zyx") == STACK.shape
+
+
+def test_ome_xml_may_name_the_file_itself_at_the_place_where_it_was_written(tmp_path):
+    part = '<TiffData IFD="0" PlaneCount="5"><UUID FileName="/microscope/image.ome.tif">{}</UUID></TiffData>'
+
+    def with_own_part(xml):
+        own = xml.split(' UUID="')[1].split('"')[0]
+        start, stop = xml.index("<TiffData"), xml.index("</Pixels>")
+        return xml[:start] + part.format(own) + xml[stop:]
+
+    ome_tiff(tmp_path / "image.ome.tif", with_own_part)
+    source = raw_formats.open_source([tmp_path / "image.ome.tif"], "zyx")
+    np.testing.assert_array_equal([source.read_slice(z) for z in range(5)], STACK)
+    assert headers.stack_shape([tmp_path / "image.ome.tif"], "zyx") == STACK.shape
+
+
 @pytest.mark.parametrize("name", ["a.png", "a.tif"])
 def test_a_pipe_in_place_of_an_image_is_refused_and_not_waited_for(tmp_path, name):
     os.mkfifo(tmp_path / name)

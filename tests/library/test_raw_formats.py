@@ -1,3 +1,6 @@
+import struct
+import zlib
+
 import imagecodecs
 import numpy as np
 import pytest
@@ -158,6 +161,41 @@ def test_a_truncated_slice_is_named(tmp_path):
     for suffix in ("png", "tif"):
         with pytest.raises(ValueError, match=rf"1\.{suffix}: .*truncated"):
             read([tmp_path / f"0.{suffix}", tmp_path / f"1.{suffix}"])
+
+
+def one_bit_png(width, height):
+    """An empty mask as a PNG of one bit a pixel."""
+
+    def chunk(name, content):
+        return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+
+    rows = zlib.compress(bytes((1 + width // 8) * height), 9)
+    header = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+
+
+def fax_tiff(side):
+    """An empty mask as a TIFF of one bit a pixel, packed as CCITT group 4: a bit a row."""
+    rows = b"\xff" * (side // 8) + b"\0\x10\x01"
+    tags = [(256, side), (257, side), (258, 1), (259, 4), (262, 0), (273, 122), (277, 1), (278, side), (279, len(rows))]
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags)
+    return struct.pack("<2sHIH", b"II", 42, 8, len(tags)) + entries + struct.pack("<I", 0) + rows
+
+
+def test_empty_masks_of_one_bit_are_read_however_small_their_files(tmp_path):
+    (tmp_path / "mask.png").write_bytes(one_bit_png(8192, 8192))  # 8 kB
+    (tmp_path / "mask.tif").write_bytes(fax_tiff(20_000))  # 3 kB
+    for name, side in (("mask.png", 8192), ("mask.tif", 20_000)):
+        source = raw_formats.open_source([tmp_path / name], "zyx")
+        assert source.shape == (1, side, side) and not source.read_slice(0).any()
+
+
+def test_which_bound_a_slice_exceeds_is_told(tmp_path):
+    (tmp_path / "x.png").write_bytes(b"")
+    with pytest.raises(ValueError, match=r"expected at most 17,179,869,184"):
+        raw_formats.check_size(tmp_path / "x.png", 2**35)
+    with pytest.raises(ValueError, match=r"100,000,000 bytes, which a file of 0 bytes can't hold"):
+        raw_formats.check_size(tmp_path / "x.png", 100_000_000)
 
 
 # -------------------------------------------------------------------------------------------------------- foreign Zarr

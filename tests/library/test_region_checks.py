@@ -1,9 +1,11 @@
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from densecell import region_checks
 from densecell.findings import accepted, in_order, report, slices_text
 from densecell.machine_checks import check_machine
+from densecell.slice_statistics import look_of
 
 VOLUME = {"name": "v", "key": "volumes[0]", "binning": [1, 1, 1], "voxel_size_nm": [50, 10, 10]}
 
@@ -66,6 +68,17 @@ def test_a_region_without_labels_is_an_error_and_one_that_could_not_be_read_says
     assert presence(train=(5, 5, 5), eval=None) == []
 
 
+def test_a_region_whose_place_in_the_labels_is_known_roughly_is_a_warning():
+    counts = {"train": np.array([5, 5, 5]), "eval": np.zeros(3, int)}
+    regions = [region(name, name) for name in counts]
+    names, keys = ("background", "cell", "granule"), {n: n for n in counts}
+    found = [
+        list(region_checks.class_presence(counts, regions, names, keys, rough=r)) for r in ((), {"eval"}, {"train"})
+    ]
+    assert [f[0].severity for f in found] == ["error", "warning", "error"]
+    assert {f[0].finding for f in found} == {"region_unlabelled"}
+
+
 def test_values_and_colors_without_a_class():
     (found,) = region_checks.unknown_values("truth", "v", "labels[0]", {77: [20, 3]}, False)
     assert (found.severity, found.key, found.found) == ("error", "labels[0].values", "77 in 20 voxels from slice 3")
@@ -78,19 +91,53 @@ def looks(seed, n=6):
     return [np.random.default_rng([seed, z]).bytes(32)[:31].hex() + "00" for z in range(n)]
 
 
+PAIR = {"v": VOLUME, "w": {**VOLUME, "key": "volumes[1]"}}
+SHAPES = {"v": (6, 9, 9), "w": (6, 9, 9)}
+
+
+def same(of_v, of_w, regions, are_equal=True):
+    """Findings about v and w with these looks; equal looks come from equal pixels, or from different ones."""
+    contents = {"v": of_v, "w": of_w if are_equal else [f"other {i}" for i in range(len(of_w))]}
+    return list(region_checks.same_data(PAIR, {"v": of_v, "w": of_w}, contents, regions, SHAPES))
+
+
 def test_slices_in_two_volumes_are_an_error_where_one_is_trained_on():
-    volumes = {"v": VOLUME, "w": {**VOLUME, "key": "volumes[1]"}}
-    shapes = {"v": (6, 9, 9), "w": (6, 9, 9)}
-    same = looks(1)[3:] + looks(2)[:3]
+    copied = looks(1)[3:] + looks(2)[:3]
     regions = [region("a", "train"), region("b", "test", volume="w", z=[0, 3])]
-    (found,) = region_checks.same_data(volumes, {"v": looks(1), "w": same}, regions, shapes)
+    (found,) = same(looks(1), copied, regions)
     assert (found.severity, found.volume, found.key) == ("error", "w", "volumes[1].path")
-    assert "v = w: 3 = 0, 4 = 1, 5 = 2" in found.found
+    assert "3 of them have equal pixels (v = w: 3 = 0, 4 = 1, 5 = 2)" in found.found
+    (found,) = same(copied, looks(1), [region("a", "test", z=[0, 3]), region("b", "train", volume="w")])
+    assert found.severity == "error"
     elsewhere = [region("a", "train"), region("b", "test", volume="w", z=[3, 6])]
-    assert [f.severity for f in region_checks.same_data(volumes, {"v": looks(1), "w": same}, elsewhere, shapes)] == [
-        "warning"
-    ]
-    assert list(region_checks.same_data(volumes, {"v": looks(1), "w": looks(2)}, regions, shapes)) == []
+    assert [f.severity for f in same(looks(1), copied, elsewhere)] == ["warning"]
+    assert same(looks(1), looks(2), regions) == []
+
+
+def test_slices_that_look_alike_but_have_other_pixels_are_a_warning():
+    # so do the slices on both sides of a cut through a stack of cubic voxels
+    (found,) = same(looks(1), looks(1), [region("a", "train"), region("b", "test", volume="w")], are_equal=False)
+    assert found.severity == "warning" and "none has equal pixels" in found.found
+
+
+def test_two_records_of_one_file_with_regions_apart_in_the_plane_are_no_error():
+    train = region("a", "train", y=[0, 4])
+    beside, over = (region("b", "test", volume="w", y=[y, 9]) for y in (4, 3))
+    assert [f.severity for f in same(looks(1), looks(1), [train, beside])] == ["warning"]
+    assert [f.severity for f in same(looks(1), looks(1), [train, over])] == ["error"]
+    beside = region("b", "test", volume="w", x=[0, 4])
+    assert [f.severity for f in same(looks(1), looks(1), [region("a", "train", x=[4, 9]), beside])] == ["warning"]
+
+
+def test_different_tissue_in_the_same_round_field_of_view_is_not_the_same():
+    yy, xx = np.ogrid[:192, :192]
+    is_inside = (yy - 96) ** 2 + (xx - 96) ** 2 < 90**2
+    rng = np.random.default_rng(0)
+    pictures = ndimage.gaussian_filter(rng.normal(size=(8, 192, 192)), (0, 6, 6)) * 400 + 128
+    of_all = [look_of(np.where(is_inside, picture, 0)) for picture in pictures]
+    assert region_checks.like_slices(of_all[:4], of_all[4:]) == []
+    brighter = [look_of(np.where(is_inside, 2 * picture + 9, 0)) for picture in pictures[:4]]
+    assert region_checks.like_slices(of_all[:4], brighter) == [(z, z) for z in range(4)]
 
 
 # ----------------------------------------------------------------------------------------------------------- intensities

@@ -1,6 +1,7 @@
 import broken_inputs
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from densecell.slice_checks import check_stack, robust_deviation, running_median
 from densecell.slice_statistics import block_means, look_of, measure_stack
@@ -38,6 +39,12 @@ def test_running_median_leaves_nan_out_and_shortens_at_the_ends():
 def test_block_means_of_incomplete_blocks():
     assert block_means(np.array([[1, 3, 8], [5, 7, 2]], np.uint8), 2).tolist() == [[4, 5]]
     assert block_means(np.array([[1, 3], [5, 7], [9, 9]], np.uint16), 2).tolist() == [[4], [9]]
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.uint32, np.uint64, np.int32, np.float16])
+def test_block_means_of_large_values_do_not_wrap(dtype):
+    value = 60_000 if dtype == np.float16 else np.iinfo(dtype).max // 2 + 1
+    assert block_means(np.full((8, 8), value, dtype), 4) == pytest.approx(float(dtype(value)), rel=1e-6)
 
 
 def test_a_look_depends_on_neither_brightness_nor_contrast_and_turns_with_a_negative(healthy):
@@ -113,6 +120,35 @@ def test_a_jump_that_stays_is_one_finding_and_only_a_note_before_an_alignment(he
 def test_swapped_axes_are_an_error_and_hide_what_follows_from_them(healthy, axes):
     found = check(np.ascontiguousarray(healthy[0].transpose(axes)))
     assert [(f.finding, f.severity, f.key) for f in found.values()] == [("axes_swapped", "error", "axes")]
+
+
+def patterned(name, image, rng):
+    """(z, y, x) stacks whose axes are right, though they change slower along z than in the plane."""
+    lines = rng.normal(0, 40, (1, 1, image.shape[2]))
+    return {
+        "pattern of the camera": 0.4 * image + 50 + rng.normal(0, 40, image.shape[1:]),
+        "columns of the detector": 0.2 * image + 90 + lines + rng.normal(0, 6, image.shape),
+        "slices saved four times": np.repeat(image + rng.normal(0, 15, image.shape), 4, axis=0),
+        "fibers along z": 128 + 500 * ndimage.gaussian_filter(rng.normal(size=image.shape), (8, 0.7, 0.7)),
+        "sheets along y and z": 128 + 500 * ndimage.gaussian_filter(rng.normal(size=image.shape), (4, 6, 0.8)),
+    }[name]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "pattern of the camera",
+        "columns of the detector",
+        "slices saved four times",
+        "fibers along z",
+        "sheets along y and z",
+    ],
+)
+def test_what_looks_like_swapped_axes_but_may_be_right_stops_nothing(healthy, name):
+    stack = patterned(name, healthy[0].astype(float), np.random.default_rng(0))
+    found = check(np.clip(stack, 0, 255).astype(np.uint8))
+    assert "error" not in {f.severity for f in found.values()}
+    assert found["axes_swapped"].severity == "warning"
 
 
 def test_voxel_sizes_that_cannot_be(healthy):

@@ -1,5 +1,6 @@
 """check_volume.py, check_inputs.py and plot_checks.py together, on stacks that have a fault."""
 
+import errno
 import json
 
 import broken_inputs
@@ -12,7 +13,7 @@ import tifffile
 import check_inputs
 import check_volume
 import plot_checks
-from densecell import files, io
+from densecell import files, io, raw_formats
 
 NAMES = ("sound", "other")
 
@@ -39,7 +40,10 @@ def run_check(folder, name, *paths):
 
 def settings(folder, **changes):
     config = broken_inputs.sections(folder, list(NAMES))
-    volumes = [{**v, "key": f"volumes[{i}]", "binning": [1, 1, 1]} for i, v in enumerate(config["volumes"])]
+    volumes = [
+        {**v, "key": f"volumes[{i}]", "binning": [1, 1, 1], "is_aligned": False}
+        for i, v in enumerate(config["volumes"])
+    ]
     common = {"frame": "raw", "key": "regions[0]", "z": None, "x": None}
     source = {"key": "labels[0]", "kind": "semantic", "frame": "raw", "values": None, "origin": [0, 0, 0], "n_files": 1}
     told = {
@@ -101,6 +105,61 @@ def test_what_is_no_gray_stack_is_an_error_and_leaves_empty_outputs(tmp_path):
         (tmp_path / f"{z}.png").write_bytes(color)
     run_check(tmp_path, "color", tmp_path / "0.png", tmp_path / "1.png")
     assert files.read_json(tmp_path / "color_overview.json")["findings"][0]["finding"] == "color"
+
+
+class Refusing:
+    """A stack whose slice 3 the system refuses to read, as it does without permission or with too many open files."""
+
+    shape, dtype = (6, 40, 40), np.dtype(np.uint8)
+
+    def __init__(self, error):
+        self.error = error
+
+    def read_slice(self, z):
+        with raw_formats.readable("image.tif"):
+            if z == 3:
+                raise self.error
+            return np.random.default_rng(z).integers(0, 255, self.shape[1:], dtype=np.uint8)
+
+
+PASSING = [
+    PermissionError(errno.EACCES, "Permission denied"),
+    OSError(errno.EMFILE, "Too many open files"),
+    MemoryError(),
+]
+PASSING += [OSError(errno.EIO, "Input/output error"), OSError(errno.ESTALE, "Stale file handle")]
+
+
+@pytest.mark.parametrize("error", PASSING, ids=lambda error: str(error) or "memory")
+def test_a_failure_that_may_pass_fails_the_job_and_is_no_finding(tmp_path, monkeypatch, error):
+    monkeypatch.setattr(raw_formats, "open_source", lambda *_: Refusing(error))
+    tifffile.imwrite(tmp_path / "image.tif", np.zeros((4, 4), np.uint8))
+    with pytest.raises(raw_formats.PassingFailure, match=r"image\.tif: could not be read"):
+        run_check(tmp_path, "image", tmp_path / "image.tif")
+    assert not list(tmp_path.glob("image_*"))
+    found = check_volume.examine([tmp_path / "image.tif"], "zyx", (50, 10, 10), False)[2]  # ./run.sh check lists all
+    assert ("unreadable", (3,)) in {(f.finding, f.slices) for f in found}
+
+
+def test_an_error_of_the_system_about_damaged_content_is_a_finding(tmp_path, monkeypatch):
+    monkeypatch.setattr(raw_formats, "open_source", lambda *_: Refusing(OSError(errno.EINVAL, "Invalid argument")))
+    tifffile.imwrite(tmp_path / "image.tif", np.zeros((4, 4), np.uint8))
+    run_check(tmp_path, "image", tmp_path / "image.tif")
+    findings = files.read_json(tmp_path / "image_overview.json")["findings"]
+    assert ("unreadable", [3]) in [(f["finding"], f["slices"]) for f in findings]
+
+
+def test_labels_that_cannot_be_read_now_fail_the_job_even_if_errors_may_pass(checked, tmp_path, monkeypatch):
+    monkeypatch.setattr(raw_formats, "open_source", lambda *_: Refusing(PermissionError(errno.EACCES, "denied")))
+    with pytest.raises(raw_formats.PassingFailure):
+        gather(checked, tmp_path / "findings.csv", checks={"stop_at": "never", "accept": [], "guard_nm": 0})
+
+
+def test_which_regions_the_alignment_moves_against_their_labels():
+    regions = [{"name": f, "volume": "v", "frame": f, "labels": {"reference": "drawn"}} for f in ("raw", "aligned")]
+    for is_aligned, expected in ((True, {"aligned"}), (False, set())):
+        volumes = {"v": {"is_aligned": is_aligned}}
+        assert check_inputs.roughly_placed(regions, [{"name": "drawn", "frame": "raw"}], volumes) == expected
 
 
 def test_figures_are_drawn_for_every_volume_and_the_same_each_time(checked, tmp_path):

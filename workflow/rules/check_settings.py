@@ -19,4 +19,6 @@ def check_settings(config, files_of):
     }
     for record, labels in zip(told["labels"], config["labels"]):
         record["n_files"] = len(files_of(labels))
+    for record, volume in zip(told["volumes"], config["volumes"]):
+        record["is_aligned"] = volume["alignment"]["method"] != "none"
     return {**told, "normalization": config["normalization"], "checks": config["checks"]}

@@ -7,6 +7,7 @@ import re
 import stat
 import struct
 from pathlib import Path
+from xml.etree import ElementTree
 
 LARGEST_METADATA_BYTES = 2**24
 SLICE_SUFFIXES = (".png", ".tif", ".tiff")  # what a folder is searched for
@@ -126,14 +127,27 @@ def _tiff_shape(path):
     import tifffile
 
     with tifffile.TiffFile(path) as tiff:
-        for n in re.findall(r"\bSize[ZCT]\s*=\s*[\"'](\d+)", tiff.ome_metadata or ""):
-            if len(n) > 7:  # tifffile makes a list of as many planes
-                raise ValueError(f"OME-XML that declares {n[:20]} planes")
-        if re.search(r"\bFileName\s*=\s*[\"'](/|[^\"']*/)", tiff.ome_metadata or ""):
-            raise ValueError("OME-XML that names a part outside the file's folder")
+        _check_ome(tiff.ome_metadata or "<OME/>")
         series = tiff.series[0]
         spatial = [(n, a) for n, a in zip(series.shape, series.axes) if a != "S"]
         return tuple(n for n, axis in spatial if n > 1 or axis in "YXZQI")
+
+
+def _check_ome(text):
+    """Refuse OME-XML that declares absurdly many planes or gathers the stack from files elsewhere; as raw_formats.py does."""
+    try:
+        root = ElementTree.fromstring(text)
+    except ElementTree.ParseError:
+        return  # tifffile then goes without it
+    for pixels in (e for e in root.iter() if e.tag.endswith("Pixels")):
+        for n in (pixels.get(f"Size{axis}", "1") for axis in "ZCT"):
+            if len(n) > 7:  # tifffile makes a list of as many planes
+                raise ValueError(f"OME-XML that declares {n[:20]} planes")
+    own = root.get("UUID")
+    for data in (e for e in root.iter() if e.tag.endswith("TiffData")):
+        for uuid in (e for e in data if e.tag.endswith("UUID")):
+            if "/" in uuid.get("FileName", "") and (own is None or uuid.text != own):
+                raise ValueError("OME-XML that names a part outside the file's folder")
 
 
 def _zarr_shape(path):

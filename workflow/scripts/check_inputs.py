@@ -42,7 +42,7 @@ def with_files(sources, paths):
     return [{**labels, "paths": list(itertools.islice(paths, labels["n_files"]))} for labels in sources]
 
 
-def read_labels(labels, regions, volume, shape, classes):
+def read_labels(labels, regions, volume, shape, classes, passing=()):
     """(findings, {region: voxels (256,) of each class}) of a source of semantic labels."""
     counts, where = {}, f"labels {labels['name']}"
     try:
@@ -56,6 +56,8 @@ def read_labels(labels, regions, volume, shape, classes):
             for name, (in_z, in_y, in_x) in boxes.items():
                 if in_z[0] <= z < in_z[1]:
                     counts[name] += np.bincount(plane[slice(*in_y), slice(*in_x)].ravel(), minlength=256)
+    except passing:
+        raise
     except (ValueError, OSError) as error:
         todo = "Copy the file again, or correct path, axes and values of the labels."
         return [
@@ -74,8 +76,18 @@ def read_labels(labels, regions, volume, shape, classes):
     return list(found), counts
 
 
-def check_all(settings, overviews):
-    """All findings. settings: what the rules tell (rules/checks.smk); overviews: {volume: record of check_volume.py}."""
+def roughly_placed(regions, sources, volumes):
+    """Names of the regions whose labels are moved against them by the shifts and the crop of the alignment."""
+    frames = {labels["name"]: labels["frame"] for labels in sources}
+    pairs = [(r, frames.get(r["labels"].get("reference"))) for r in regions if volumes[r["volume"]]["is_aligned"]]
+    return {r["name"] for r, frame in pairs if frame not in (None, r["frame"])}
+
+
+def check_all(settings, overviews, passing=()):
+    """All findings. settings: what the rules tell (rules/checks.smk); overviews: {volume: record of check_volume.py}.
+
+    passing: errors in reading labels that are raised and not told.
+    """
     classes, regions = Classes.from_records(settings["classes"]), settings["regions"]
     volumes = {v["name"]: v for v in settings["volumes"]}
     shapes = {name: tuple(o["shape"]) for name, o in overviews.items() if "shape" in o}
@@ -84,15 +96,17 @@ def check_all(settings, overviews):
     for labels in settings["labels"]:
         if labels["kind"] == "semantic":
             of_labels, of_regions = read_labels(
-                labels, regions, volumes[labels["volume"]], shapes.get(labels["volume"]), classes
+                labels, regions, volumes[labels["volume"]], shapes.get(labels["volume"]), classes, passing
             )
             found += of_labels
             counts |= of_regions
-    found += region_checks.class_presence(counts, regions, classes.names, {r["name"]: r["key"] for r in regions})
+    region_key, rough = {r["name"]: r["key"] for r in regions}, roughly_placed(regions, settings["labels"], volumes)
+    found += region_checks.class_presence(counts, regions, classes.names, region_key, rough)
     guard_nm, context = settings["checks"]["guard_nm"], settings["normalization"]["context"]
     found += region_checks.guard_gaps(regions, volumes, shapes, guard_nm, context)
     looks = {name: o["looks"] for name, o in overviews.items() if "looks" in o}
-    found += region_checks.same_data(volumes, looks, regions, shapes)
+    contents = {name: o["contents"] for name, o in overviews.items() if "looks" in o}
+    found += region_checks.same_data(volumes, looks, contents, regions, shapes)
     known = {n: o for n, o in overviews.items() if o.get("std") and None not in o["percentiles"].values()}
     trained = sorted({r["volume"] for r in regions if r["role"] == "train"})
     keys = {name: volume["key"] for name, volume in volumes.items()}
@@ -114,7 +128,7 @@ def main(argv=None):
 
     names = [v["name"] for v in args.settings["volumes"]]
     args.settings["labels"] = with_files(args.settings["labels"], args.label_files)
-    found = check_all(args.settings, dict(zip(names, map(files.read_json, args.overviews))))
+    found = check_all(args.settings, dict(zip(names, map(files.read_json, args.overviews))), raw_formats.PassingFailure)
     report = findings.report(found)
     if args.settings["checks"]["stop_at"] == "error" and any(f.severity == "error" for f in found):
         raise ValueError(

@@ -20,10 +20,12 @@ from progress import Progress
 N_SHOWN = 5  # slices that stand out, each shown between its neighbors
 
 
-def open_gray(paths, axes):
-    """(source, findings): the raw stack, or None and why it can't be one."""
+def open_gray(paths, axes, passing=()):
+    """(source, findings): the raw stack, or None and why it can't be one. Errors of the types `passing` are raised."""
     try:
         source = raw_formats.open_source(paths, axes)
+    except passing:
+        raise
     except (ValueError, OSError) as error:
         todo = "Copy the file again, or correct path and axes."
         return None, [
@@ -36,14 +38,15 @@ def open_gray(paths, axes):
     return source, []
 
 
-def examine(paths, axes, voxel_size_nm, is_aligned_later, threads=1, with_progress=True):
-    """(source, Stack, findings) of a raw stack; the first two are None where it can't be opened."""
-    source, found = open_gray(paths, axes)
+def examine(paths, axes, voxel_size_nm, is_aligned_later, threads=1, with_progress=True, passing=()):
+    """(source, Stack, findings) of a raw stack; the first two are None where it can't be opened. Errors of the types `passing` are
+    raised and not told."""
+    source, found = open_gray(paths, axes, passing)
     if source is None:
         return None, None, found
     progress = Progress(source.shape[0], "slices") if with_progress else None
     tell = (lambda z, n: progress.step()) if progress else None
-    stack = measure_stack(source.read_slice, source.shape, source.dtype, threads, tell)
+    stack = measure_stack(source.read_slice, source.shape, source.dtype, threads, tell, passing)
     return source, stack, check_stack(stack, list(voxel_size_nm), is_aligned_later)
 
 
@@ -64,6 +67,7 @@ def overview(stack, voxel_size_nm, found):
         "correlations": _without_nan(stack.correlations),
         "implied_z_step_nm": none_if_nan(implied_z_step_nm(stack, voxel_size_nm)),
         "looks": stack.slices["look"],
+        "contents": stack.slices["content"],
     }
 
 
@@ -96,6 +100,8 @@ def pictures(source, rows, factor, limits):
             values = source.read_slice(z)
             values = values.view(np.uint8) if values.dtype == bool else values
             thumbnail = np.nan_to_num(block_means(values, factor))
+        except raw_formats.PassingFailure:
+            raise
         except (ValueError, OSError):
             thumbnail = np.full([-(-n // factor) for n in source.shape[1:]], darkest)
         shown.append(np.clip((thumbnail - darkest) / max(brightest - darkest, 1e-9) * 255, 0, 255).astype(np.uint8))
@@ -117,7 +123,15 @@ def main(argv=None):
     args.paths = source_files(args.paths)
     tell(reads=args.paths)
 
-    source, stack, found = examine(args.paths, args.axes, args.voxel_size_nm, args.alignment != "none", args.threads)
+    # what may pass, such as a permission that lacks, fails the job, so that it runs again and no later run is stopped by it
+    source, stack, found = examine(
+        args.paths,
+        args.axes,
+        args.voxel_size_nm,
+        args.alignment != "none",
+        args.threads,
+        passing=(raw_formats.PassingFailure,),
+    )
     table = pd.DataFrame(stack.slices) if stack else pd.DataFrame(columns=list(COLUMNS))
     io.write_table(args.slices, table, args.record)
     worst, rows, shown, factor = [], [], np.zeros((1, 1, 1), np.uint8), 1

@@ -6,9 +6,10 @@ only regular files are read (`foreign_stores` does the same for zarr).
 """
 
 import contextlib
-import re
+import errno
 import struct
 from pathlib import Path
+from xml.etree import ElementTree
 
 import imagecodecs
 import numpy as np
@@ -21,6 +22,23 @@ LARGEST_SLICE_BYTES = 2**34  # 16 GiB; a slice of 100,000 x 100,000 pixels has 1
 LARGEST_RATIO = 40_000  # of zstd's longest runs, 128 KiB from 4 bytes; deflate's is 1,032
 ALWAYS_FINE_BYTES = 2**26
 LARGEST_PLANE_COUNT = 10_000_000  # planes that OME-XML may declare; tifffile makes a list of them
+PNG_SAMPLES = {
+    0: 2,
+    2: 4,
+    3: 4,
+    4: 2,
+    6: 4,
+}  # by color type, once decoded: palettes are written out, transparency is added
+OF_CONTENT = (
+    errno.EINVAL,
+    errno.EOVERFLOW,
+    errno.EISDIR,
+    errno.ENOTDIR,
+)  # what damaged files make the system say, as for a seek to -1
+
+
+class PassingFailure(ValueError):
+    """A file could not be read for a reason that says nothing about it: permissions, memory, too many open files, the disk."""
 
 
 class Source:
@@ -51,13 +69,21 @@ def by_slabs(read_range, n_slices, depth, slice_bytes):
     return read_slice
 
 
-def check_size(path, slice_bytes):
-    """Raise ValueError for a declared slice larger than any file of this size can hold, or than a slice may be."""
+def check_size(path, slice_bytes, bits=8):
+    """Raise ValueError for a declared slice larger than any file of this size can hold, or than a slice may be.
+
+    slice_bytes: of the slice once decoded; bits: of the file that make a byte of it, 1 for masks of one bit.
+    """
     size = Path(path).stat().st_size
-    if slice_bytes > min(LARGEST_SLICE_BYTES, ALWAYS_FINE_BYTES + LARGEST_RATIO * size):
+    if slice_bytes > LARGEST_SLICE_BYTES:
         raise ValueError(
-            f"{path}: declares a slice of {slice_bytes:,} bytes, which {'no file' if size > 10**6 else 'its'} {size:,} bytes "
-            f"can't hold or which is above {LARGEST_SLICE_BYTES:,}. The file is damaged or hostile."
+            f"{path}: declares a slice of {slice_bytes:,} bytes, expected at most {LARGEST_SLICE_BYTES:,}. "
+            "The file is damaged or hostile, or cut the slices into parts."
+        )
+    if slice_bytes > ALWAYS_FINE_BYTES + LARGEST_RATIO * size * 8 // min(max(bits, 1), 8):
+        raise ValueError(
+            f"{path}: declares a slice of {slice_bytes:,} bytes, which a file of {size:,} bytes can't hold. "
+            "The file is damaged or hostile."
         )
 
 
@@ -66,8 +92,8 @@ def read_png(path):
     content = Path(path).read_bytes()
     if content[:8] != b"\x89PNG\r\n\x1a\n" or content[12:16] != b"IHDR" or len(content) < 33:
         raise ValueError(f"{path}: not a PNG.")
-    width, height = struct.unpack(">II", content[16:24])
-    check_size(path, width * height * 8)  # four samples of 16 bits at the most
+    width, height, bits, color = struct.unpack(">IIBB", content[16:26])
+    check_size(path, width * height * PNG_SAMPLES.get(color, 4) * (1 if bits <= 8 else 2), bits)
     return imagecodecs.png_decode(content)
 
 
@@ -75,7 +101,7 @@ def read_tiff_slice(path):
     """A TIFF that holds one image, as (Y, X) or (Y, X, samples)."""
     with tifffile.TiffFile(path) as tiff:
         series = _only_series(tiff, path)
-        check_size(path, series.nbytes)
+        check_size(path, series.nbytes, _bits(series))
         n_images = int(np.prod(series.shape) // np.prod(series.keyframe.shape))
         if n_images != 1:
             raise ValueError(
@@ -93,7 +119,7 @@ def _only_series(tiff, path):
             f"{path}: expected images of one shape, found {len(tiff.series)} series of shapes {shapes}. Split the file."
         )
     series = tiff.series[0]
-    check_size(path, series.keyframe.nbytes)
+    check_size(path, series.keyframe.nbytes, _bits(series))
     if series.dataoffset is not None:
         ends = [(tiff.filehandle, series.dataoffset + series.nbytes)]
     else:
@@ -111,14 +137,23 @@ def _only_series(tiff, path):
     return series
 
 
+def _bits(series):
+    """How many bits of the file make a byte in memory: fewer than 8 for masks."""
+    bits = series.keyframe.bitspersample
+    return bits if isinstance(bits, int) else 8  # a tuple where samples differ
+
+
 def _check_ome(tiff, path):
     """Refuse OME-XML that declares absurdly many planes or names parts of the stack outside the file's own folder."""
-    text = tiff.ome_metadata or ""
-    for pixels in re.findall(r"<(?:\w+:)?Pixels\b[^>]*", text):
-        sizes = [int(n) for n in re.findall(r"\bSize[ZCT]\s*=\s*[\"'](\d{1,18})[\"']", pixels)]
-        if np.prod(sizes, dtype=object) > LARGEST_PLANE_COUNT:
-            raise ValueError(f"{path}: its OME-XML declares {np.prod(sizes, dtype=object):,} planes.")
-    for name in re.findall(r"\bFileName\s*=\s*[\"']([^\"']*)[\"']", text):
+    try:
+        root = ElementTree.fromstring(tiff.ome_metadata or "<OME/>")
+    except ElementTree.ParseError:
+        return  # tifffile, which reads it the same way, then goes without it
+    for pixels in (e for e in root.iter() if e.tag.endswith("Pixels")):
+        count = np.prod([_whole(pixels.get(f"Size{axis}", "1")) for axis in "ZCT"], dtype=object)
+        if count > LARGEST_PLANE_COUNT:
+            raise ValueError(f"{path}: its OME-XML declares {count:,} planes.")
+    for name in _parts(root):
         part = Path(path).parent / name
         if part.parent != Path(path).parent or name in ("", ".", ".."):
             raise ValueError(
@@ -126,6 +161,22 @@ def _check_ome(tiff, path):
             )
         if part.exists():
             foreign_stores.check_regular(part)
+
+
+def _whole(text):
+    try:
+        return int(text[:20])
+    except ValueError:
+        return 1  # tifffile refuses it
+
+
+def _parts(root):
+    """The files that OME-XML gathers a stack from: those of <TiffData><UUID FileName=...> that aren't the file itself."""
+    own = root.get("UUID")
+    for data in (e for e in root.iter() if e.tag.endswith("TiffData")):
+        for uuid in (e for e in data if e.tag.endswith("UUID")):
+            if "FileName" in uuid.attrib and (own is None or uuid.text != own):
+                yield uuid.attrib["FileName"]
 
 
 def _next_page_offset(tiff):
@@ -230,16 +281,22 @@ def _read_one(path):
 
 @contextlib.contextmanager
 def readable(path):
-    """Turn whatever a reader raises on a missing, truncated or foreign file into one error that names the file."""
+    """Turn whatever a reader raises on a missing, truncated or foreign file into one error that names the file: a PassingFailure
+    where it tells nothing about the file's content, so that another attempt may succeed."""
     try:
         yield
     except FileNotFoundError as error:
-        raise ValueError(
+        raise (ValueError if error.errno is None else PassingFailure)(
             f"{path}: no such file. Check the path in the configuration (volumes or labels: path)."
         ) from error
     except Exception as error:  # the readers raise everything, also AttributeError and MemoryError, on a damaged file
         if isinstance(error, ValueError) and str(path) in str(error):
             raise
+        if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno not in (None, *OF_CONTENT)):
+            raise PassingFailure(
+                f"{path}: could not be read ({type(error).__name__}: {str(error)[:500]}). That says nothing about its content: "
+                "look at permissions, memory and the disk, and run again."
+            ) from error
         kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
         raise ValueError(
             f"{path}: unreadable or truncated ({kind}{str(error)[:500]}). Copy the file again or check its format."
@@ -262,8 +319,7 @@ def open_source(paths, axes):
     suffix = paths[0].suffix.lower()
     if suffix in READERS:
         with readable(paths[0]):
-            if not paths[0].exists():
-                raise FileNotFoundError(paths[0])
+            paths[0].stat()
             if suffix != ".zarr":
                 foreign_stores.check_regular(paths[0])
             source = READERS[suffix](paths[0], axes)

@@ -74,17 +74,21 @@ def unknown_values(name, volume, key, unknown, is_color):
                   f"{key}.values", todo, volume)  # fmt: skip
 
 
-def class_presence(counts, regions, class_names, region_key):
+def class_presence(counts, regions, class_names, region_key, rough=()):
     """Regions without labels, and classes that one role has and another lacks.
 
-    counts: {region: voxels (256,) of its reference}; region_key: {region: its key}.
+    counts: {region: voxels (256,) of its reference}; region_key: {region: its key}; rough: regions whose place in their labels
+    is known but roughly, so that labels near by may lie in them after the alignment.
     """
     labelled = {name: n[: len(class_names)] for name, n in counts.items()}
     for region in regions:
         name = region["name"]
         if name in labelled and not labelled[name].sum():
             todo = "Move the region to where the labels are, or correct the labels' origin or values."
-            yield Finding("region_unlabelled", "error", "the region", "labelled voxels", f"only unlabelled ({UNLABELLED})",
+            severity = "warning" if name in rough else "error"
+            if name in rough:
+                todo += " The alignment moves the two against each other by its shifts, which are not known here."
+            yield Finding("region_unlabelled", severity, "the region", "labelled voxels", f"only unlabelled ({UNLABELLED})",
                           region_key[name], todo, region["volume"], name)  # fmt: skip
     by_role, unknown = {}, set()  # of a role with a region that could not be counted nothing is told
     for region in regions:
@@ -139,33 +143,48 @@ def like_slices(looks_a, looks_b):
     return pairs
 
 
-def same_data(volumes, looks, regions, shapes):
-    """Slices that two volumes have in common; an error where one is trained on and the other scored.
+def same_data(volumes, looks, contents, regions, shapes):
+    """Slices that two volumes have in common; an error where one is trained on and the other scored and their pixels are equal.
 
-    volumes: {name: record with binning and key}; looks: {name: look of each slice}.
+    volumes: {name: record with binning and key}; looks, contents: {name: look, hash of the pixels of each slice}. Slices
+    with one look may be neighbors, or show the same round mask; in equal slices the regions overlap or don't.
     """
     for a, b in itertools.combinations([n for n in volumes if n in looks], 2):
         pairs = like_slices(looks[a], looks[b])
         if not pairs or len(pairs) < min(2, len(looks[a]), len(looks[b])):
             continue
-
-        def roles_at(name, z):
-            boxes = [
-                (r["role"], region_box(r, shapes[name], volumes[name]["binning"])[0])
-                for r in regions
-                if r["volume"] == name
-            ]
-            return {role for role, (start, stop) in boxes if start <= z < stop}
-
-        leak = any(
-            ("train" in roles_at(one, y) and roles_at(two, z) & set(SCORED))
-            for one, two, y, z in itertools.chain.from_iterable(((a, b, y, z), (b, a, z, y)) for y, z in pairs)
-        )
-        first = ", ".join(f"{y} = {z}" for y, z in pairs[:3])
-        found = f"{len(pairs)} slices show what slices of {a} show ({a} = {b}: {first})"
-        todo = "Remove one of the two, or score on other slices: scores on data that was trained on are too good."
-        yield Finding("same_data", "error" if leak else "warning", f"{a} and {b}", "volumes that differ", found,
+        equal_in_a = {content: y for y, content in enumerate(contents[a])}
+        pairs = [(equal_in_a.get(contents[b][z], y), z) for y, z in pairs]
+        is_equal = {(y, z): contents[a][y] == contents[b][z] for y, z in pairs}
+        same_plane = shapes[a][1:] == shapes[b][1:]
+        boxes = {
+            n: [(r["role"], region_box(r, shapes[n], volumes[n]["binning"])) for r in regions if r["volume"] == n]
+            for n in (a, b)
+        }
+        leaks = [(y, z) for y, z in pairs if is_equal[y, z] and same_plane and is_leak(boxes[a], y, boxes[b], z)]
+        n_equal, severity = sum(is_equal.values()), "error" if leaks else "warning"
+        listed = ", ".join(f"{y} = {z}" for y, z in (leaks or pairs)[:3])
+        known = f"{n_equal} of them have equal pixels" if n_equal else "none has equal pixels"
+        found = f"{len(pairs)} slices look like slices of {a}, {known} ({a} = {b}: {listed})"
+        todo = "Look at them. If it is the same tissue, remove one of the two: scores on data that was trained on are too good."
+        if leaks:
+            todo = "Remove one of the two, or score on other slices: scores on data that was trained on are too good."
+        yield Finding("same_data", severity, f"{a} and {b}", "volumes that differ", found,
                       f"{volumes[b]['key']}.path", todo, b)  # fmt: skip
+
+
+def is_leak(boxes_a, y, boxes_b, z):
+    """Whether the same voxels, in slice y of one volume and slice z of another, are trained on and scored.
+
+    boxes_a, boxes_b: [(role, [(start, stop)] in z, y, x of the raw stack)].
+    """
+    for (role, (in_z, *plane)), (other_role, (other_z, *other_plane)) in itertools.product(boxes_a, boxes_b):
+        of_both = {role, other_role}
+        is_within = in_z[0] <= y < in_z[1] and other_z[0] <= z < other_z[1]
+        overlap = all(max(p[0], q[0]) < min(p[1], q[1]) for p, q in zip(plane, other_plane))
+        if "train" in of_both and of_both & set(SCORED) and is_within and overlap:
+            return True
+    return False
 
 
 # -------------------------------------------------------------------------------------------------------- intensities

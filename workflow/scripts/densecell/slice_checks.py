@@ -41,7 +41,9 @@ def check_stack(stack, voxel_size_nm, is_aligned_later=False):
                            "Check the path and the file.")  # fmt: skip
         return found + [constant] * (not stack.failures)
     of_axes = list(axes_and_spacing(stack, voxel_size_nm))
-    if any(f.finding == "axes_swapped" for f in of_axes):  # what stands out along a wrong axis means nothing
+    if any(
+        (f.finding, f.severity) == ("axes_swapped", "error") for f in of_axes
+    ):  # what stands out along a wrong axis means nothing
         return [*unreadable(stack), *not_finite(stack), *of_axes]
     found += duplicates(stack, sound)
     strange, negative = strangers(stack, sound)

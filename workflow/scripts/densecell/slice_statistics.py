@@ -17,6 +17,7 @@ from densecell.parallel import in_order
 THUMBNAIL_PX = 256  # a pair of thumbnails costs 5 ms, whatever the size of the slices
 CROP_PX, N_LAGS, LAG_SLICES = 192, 16, 32
 LOOK_SIDE = 16  # a look is made of 16 x 16 - 1 signs
+CORNER_PX = 6  # of a thumbnail; a corner of so many equal pixels is no image
 PERCENTS = (0.5, *range(1, 100), 99.5)
 COLUMNS = (
     "z",
@@ -72,11 +73,11 @@ class _Slice(NamedTuple):
     crops: np.ndarray
 
 
-def measure_stack(read_slice, shape, dtype, threads=1, progress=None):
+def measure_stack(read_slice, shape, dtype, threads=1, progress=None, passing=()):
     """The `Stack` of a raw image stack. read_slice(z) gives slice z (Y, X), of numbers, and is called in the calling thread.
 
     A slice that raises ValueError or OSError, or has another shape, is noted in `failures` and the others go on; its
-    numbers are nan. Each slice is read once; threads + 2 slices are in memory at a time. progress(z, n_slices) is called
+    numbers are nan. Errors of the types `passing` are raised, since they tell nothing about the slice. Each slice is read once; threads + 2 slices are in memory at a time. progress(z, n_slices) is called
     after each slice. Nothing depends on the number of threads.
     """
     n_slices, factor = shape[0], -(-max(shape[1:]) // THUMBNAIL_PX)
@@ -89,6 +90,8 @@ def measure_stack(read_slice, shape, dtype, threads=1, progress=None):
                 if values.shape != tuple(shape[1:]):
                     raise ValueError(f"slice {z} is {values.shape} (y, x), expected {tuple(shape[1:])}")
                 yield z, values
+            except passing:
+                raise
             except (ValueError, OSError) as error:
                 failures[z] = str(error)
                 yield z, None
@@ -178,7 +181,9 @@ def block_means(values, factor):
     starts_y, starts_x = (np.arange(0, n, factor) for n in values.shape)
     sizes_y, sizes_x = (np.diff(s, append=n) for s, n in zip((starts_y, starts_x), values.shape))
     sums = np.empty((len(starts_y), values.shape[1]), np.float32)
-    wide = {"u": np.uint32, "i": np.int64, "f": np.float64}[values.dtype.kind]
+    wide = (
+        {"u": np.uint32, "i": np.int64}.get(values.dtype.kind, np.float64) if values.dtype.itemsize <= 2 else np.float64
+    )
     for i, y in enumerate(starts_y):  # rows first: contiguous in memory
         sums[i] = values[y : y + factor].sum(axis=0, dtype=wide)
     return np.add.reduceat(sums, starts_x, axis=1) / np.outer(sizes_y, sizes_x).astype(np.float32)
@@ -198,14 +203,27 @@ def crops_of(values):
 def look_of(thumbnail):
     """A fingerprint that doesn't depend on brightness, contrast or noise: the signs of the lowest waves, as 64 hex digits.
 
-    thumbnail: (Y, X). Signs of a cosine transform of 32 x 32 block means, without the constant; a negative has all signs
+    thumbnail: (Y, X). Constant borders, such as those around a round field of view, count as the mean of the rest: their shape
+    is no picture. Signs of a cosine transform of 32 x 32 block means, without the constant; a negative has all signs
     turned. Images of different places agree in half of the signs, two images of one place in nearly all.
     """
     rows, columns = (np.linspace(0, n, 33).astype(int)[:-1] for n in thumbnail.shape)
-    small = np.add.reduceat(np.add.reduceat(thumbnail.astype(np.float64), rows, axis=0), columns, axis=1)
+    picture = without_borders(thumbnail.astype(np.float64))
+    small = np.add.reduceat(np.add.reduceat(picture, rows, axis=0), columns, axis=1)
     counts = [np.diff(starts, append=n) for starts, n in zip((rows, columns), thumbnail.shape)]
     waves = fft.dctn(small / np.maximum(np.outer(*counts), 1), norm="ortho")[:LOOK_SIDE, :LOOK_SIDE]
     return np.packbits(waves.ravel()[1:] > 0).tobytes().hex()
+
+
+def without_borders(picture):
+    """(Y, X) in which the value of each corner of CORNER_PX constant pixels a side is replaced by the mean of what remains."""
+    corners = [
+        picture[y, x]
+        for y in (slice(CORNER_PX), slice(-CORNER_PX, None))
+        for x in (slice(CORNER_PX), slice(-CORNER_PX, None))
+    ]
+    is_border = np.isin(picture, [corner.flat[0] for corner in corners if np.ptp(corner) == 0])
+    return picture if is_border.all() else np.where(is_border, picture[~is_border].mean(), picture)
 
 
 # ------------------------------------------------------------------------------------------------------- two slices
