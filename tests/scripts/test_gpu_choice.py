@@ -14,6 +14,7 @@ import torch
 import gpu_choice
 
 NOBODY = 65534
+TEMPORARY = tempfile.gettempdir()  # before a test has it elsewhere
 SCRIPTS = Path(gpu_choice.__file__).parent
 HOLDER = """
 import fcntl, sys, time
@@ -59,7 +60,7 @@ def another_user():
 
 
 def test_the_lock_file_of_another_user_is_no_taken_card(two_cards, monkeypatch):
-    with tempfile.TemporaryDirectory() as folder:  # not tmp_path, which only its owner may enter
+    with tempfile.TemporaryDirectory(dir=TEMPORARY) as folder:  # not tmp_path, which only its owner may enter
         Path(folder).chmod(0o755)
         monkeypatch.setattr(gpu_choice.tempfile, "gettempdir", lambda: folder)
         held = Path(folder) / "densecell-gpu-card0.lock"
