@@ -125,9 +125,10 @@ def test_an_error_stops_the_run_before_training(tmp_path):
     sections = {k: v for k, v in broken_inputs.sections(folder, ["sound"]).items() if k != "results_dir"}
     config = {**runs.read_config("tests/workflow/tiny.yaml"), **sections}
     arguments = runs.write_config(tmp_path / "config.yaml", config)
-    done = runs.snakemake(project, *arguments, "--", "results/tiny/models/hybrid/seed1/best.safetensors")
+    targets = ("results/tiny/tables/findings.csv", "results/tiny/models/hybrid/seed1/best.safetensors")
+    done = runs.snakemake(project, *arguments, "--", *targets)
     assert done.returncode != 0
-    assert "99 in 16 voxels from slice 2" in done.stdout and "The run stops before training" in done.stdout
+    assert "99 in 16 voxels from slice 2" in done.stdout and "The run stops here" in done.stdout
     assert not (project / "results/tiny/logs/train_network").exists()
     done = runs.snakemake(
         project, *arguments, "--config", "checks={stop_at: never}", "--", "results/tiny/tables/findings.csv"

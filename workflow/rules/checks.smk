@@ -1,5 +1,5 @@
-"""The inputs are looked at before anything is trained. The checks come first by their priority; trainings wait for them with an
-`ancient` input, so that a changed check trains nothing again."""
+"""The inputs are looked at first. The checks come first by their priority and are nobody's input, so that a changed check trains
+nothing again."""
 
 from check_settings import check_settings
 

@@ -16,10 +16,6 @@ SETTINGS = (
 )
 
 
-# An error in the inputs stops the run before its first training; new findings alone train nothing again.
-CHECKED = ancient(f"{R}/tables/findings.csv")
-
-
 # A cluster asks every process of a job to stop. With trap the shell and the log's tee wait for the training, which saves its state.
 rule train_network:
     input:
@@ -28,7 +24,6 @@ rule train_network:
         train_weights=weights_of,
         eval_images=[f"{R}/regions/{r}/image.ome.zarr" for r in EVAL],
         eval_labels=[f"{R}/regions/{r}/labels_reference.ome.zarr" for r in EVAL],
-        checks=CHECKED,
     output:
         best=f"{R}/models/{{experiment}}/seed{{seed}}/best.safetensors",
         best_sidecar=f"{R}/models/{{experiment}}/seed{{seed}}/best.safetensors.json",
@@ -69,7 +64,6 @@ rule record_training:  # a run of its own: filming a run never touches the one t
         train_weights=weights_of,
         eval_images=[f"{R}/regions/{r}/image.ome.zarr" for r in EVAL],
         eval_labels=[f"{R}/regions/{r}/labels_reference.ome.zarr" for r in EVAL],
-        checks=CHECKED,
         snapshot_image=lambda w: with_sidecar(f"{R}/regions/{recorded(w)['region']}/image.ome.zarr"),
     output:
         directory(f"{R}/snapshots/{{experiment}}_seed{{seed}}"),

@@ -132,7 +132,7 @@ def main(argv=None):
     report = findings.report(found)
     if args.settings["checks"]["stop_at"] == "error" and any(f.severity == "error" for f in found):
         raise ValueError(
-            f"{report}\n\nThe run stops before training. Correct the errors, or go on with checks.stop_at: never, or with "
+            f"{report}\n\nThe run stops here. Correct the errors, or go on with checks.stop_at: never, or with "
             "the names of the findings that are meant so in checks.accept (docs/checks.md)."
         )
     print(report)
