@@ -82,7 +82,7 @@ def test_findings_of_volumes_and_regions_in_one_table(checked, tmp_path):
 
 def test_an_error_fails_with_the_whole_list_unless_the_run_may_go_on(checked, tmp_path):
     classes = [{"name": f"c{i}", "group": "organelle"} for i in range(6)]
-    with pytest.raises(ValueError, match=r"(?s)1 error.*label_value.*blank_slice.*stops before training"):
+    with pytest.raises(ValueError, match=r"(?s)1 error.*label_value.*blank_slice.*The run stops here"):
         gather(checked, tmp_path / "findings.csv", classes=classes)
     assert not (tmp_path / "findings.csv").exists()
     checks = {"stop_at": "never", "accept": [], "guard_nm": 0}

@@ -27,7 +27,7 @@ COLUMNS = {  # core columns and those a table adds, docs/outputs.md
 }
 FIGURES = {
     *("training_curves", "ranking", "confusion", "volume_fractions", "weight_map_square_root_train"),
-    *("alignment_subject1", "alignment_subject2", "volume_subject2_hybrid"),
+    *("alignment_subject1", "alignment_subject2", "checks_subject1", "checks_subject2", "volume_subject2_hybrid"),
     *("segmentation_eval", "segmentation_test", "segmentation_compare"),
     *("network_comparison", "ensemble_gain", "annotators_compare", "annotator_confusion_compare"),
 }
