@@ -127,7 +127,7 @@ def test_folders_of_raw_data_outside_the_project_are_not_told(folder, tmp_path, 
 
 
 def test_folders_of_the_machine_are_those_of_records_and_configurations(monkeypatch):
-    monkeypatch.setattr(os, "getcwd", lambda: "/work/here")
+    monkeypatch.setattr(os, "getcwd", lambda: "/desk/here")
     monkeypatch.setenv("HOME", "/home/me")
     records = [
         {
@@ -141,7 +141,7 @@ def test_folders_of_the_machine_are_those_of_records_and_configurations(monkeypa
         "data_root": "/tmp/me",
     }
     found = crate_code.folders_of_the_machine(records, [config])
-    expected = {"/scratch/run1/tables", "/mnt/lab/raw", "/archive", "/tmp/me", "/nas/em", "/work/here", "/home/me"}
+    expected = {"/scratch/run1/tables", "/mnt/lab/raw", "/archive", "/tmp/me", "/nas/em", "/desk/here", "/home/me"}
     assert set(found) == {*expected, str(crate_code.PROJECT)}
 
 

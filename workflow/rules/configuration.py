@@ -21,7 +21,6 @@ import public_datasets
 import rendering_checks
 import seeds
 import weight_map_checks
-from headers import natural_key  # noqa: F401 (for the rules)
 
 SCHEMA_DIR = Path(__file__).resolve().parent.parent / "schemas"
 
