@@ -130,7 +130,11 @@ def write_inputs(folder, shape):
     for name, make in {"image": stack.image, "reference": stack.labels, "predicted": stack.labels}.items():
         shift = {"predicted": (0.9,)}.get(name, ())
         array = np.stack([make(z, *shift)[cut] for z in range(depth)])
-        attributes = {"left_out_slices": [], "class_counts": np.bincount(array.ravel(), minlength=N)[:N].tolist()}
+        attributes = {
+            "binning": [1, 1, 1],
+            "left_out_slices": [],
+            "class_counts": np.bincount(array.ravel(), minlength=N)[:N].tolist(),
+        }
         path = folder / f"{name}.ome.zarr"
         io.write_volume(path, array, synthetic.VOXEL_SIZE_NM, record=synthetic.RECORD, attributes=attributes)
 

@@ -16,7 +16,7 @@ import torch
 import yaml
 from torch.utils.flop_counter import FlopCounterMode
 
-from densecell import sampling, training
+from densecell import evaluation, sampling, training
 from densecell.devices import Computation
 from densecell.losses import get_loss
 from densecell.networks import build_network
@@ -77,7 +77,7 @@ def step(network, optimizer, window, settings, computation):
     """Forward, loss, backward, clipping, optimizer step on a batch; returns the loss."""
     image, labels, weights = window
     outputs = computation.forward(network, image)
-    loss = get_loss("cross_entropy")(outputs, labels, weights, settings["loss_reduction"], settings["auxiliary_weight"])
+    loss = get_loss(settings)(outputs, labels, weights)
     optimizer.zero_grad(set_to_none=True)
     loss.backward()
     torch.nn.utils.clip_grad_norm_(network.parameters(), settings["gradient_clip"])
@@ -135,12 +135,12 @@ def measure(case, shapes, settings, computation, repeats, peak):
 
     with FlopCounterMode(display=False) as counter:
         step(network, training.make_optimizer(network, settings), ready, settings, computation)
-    every, counted = training.evaluation_schedule(
-        settings, sampler.count(), window, training.evaluation_voxels(network, window, [eval_region], computation)
+    every, counted = evaluation.evaluation_schedule(
+        settings, sampler.count(), window, evaluation.evaluation_voxels(network, window, [eval_region], computation)
     )
     epochs = iter(range(1, 99))
     once = {
-        "evaluation": lambda: training.evaluate(network, window, [eval_region], computation, groups),
+        "evaluation": lambda: evaluation.evaluate(network, window, [eval_region], computation, groups),
         "start": lambda: sampler.start(next(epochs)),
     }
     once = measuring.median(measuring.paired(once, max(1, repeats // 2), 1, device))

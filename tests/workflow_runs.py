@@ -16,7 +16,7 @@ import yaml
 
 REPO = Path(__file__).resolve().parents[1]
 PROJECT = ("CITATION.cff", "config.yaml", "config", "envs", "profiles", "workflow")
-PROJECT += ("tests/workflow/tiny.yaml", "tests/workflow/tiny_paper.yaml")
+PROJECT += ("tests/workflow/tiny.yaml", "tests/workflow/tiny_paper.yaml", "tests/workflow/tiny_sparse.yaml")
 TINY = ("--configfile", "tests/workflow/tiny.yaml")
 TINY_PAPER = (*TINY, "tests/workflow/tiny_paper.yaml")
 TARGETS = ("all", "paper_figures", "renderings", "videos")

@@ -1,6 +1,7 @@
 """Augmentation: the measured size of the elastic map, one motion for image and labels, the order of intensities."""
 
 import numpy as np
+import pytest
 import torch
 
 from densecell import augmentation
@@ -60,3 +61,31 @@ def test_rectangular_windows_keep_their_shape_when_turned():
         image = torch.rand(2, 4, 6)
         out, _ = augmentation.augment_window(image, [], np.random.default_rng(seed), rot90=True)
         assert out.shape == image.shape
+
+
+@pytest.mark.parametrize("axes", ["zyx", ["y", "x"], ["x"], []])
+def test_only_the_named_axes_are_mirrored_for_image_targets_and_validity_alike(axes):
+    volume = torch.arange(2 * 3 * 4, dtype=torch.float32).reshape(2, 3, 4)
+    targets = torch.stack([volume, volume + 100])  # (n_targets, Z, Y, X)
+    seen = set()
+    for seed in range(60):
+        options = {"flip_axes": axes, "brightness": 0, "contrast": 0}
+        moved, (labels, known) = augmentation.augment_window(
+            volume, [targets, volume > 5], np.random.default_rng(seed), **options
+        )
+        assert torch.equal(labels[0], moved) and torch.equal(labels[1], moved + 100)
+        assert torch.equal(known, moved > 5)
+        seen.add(tuple(moved.flatten().tolist()))
+    assert len(seen) == 2 ** len(axes)
+    flips = [axis - 3 for axis, name in enumerate("zyx") if name in axes]
+    assert tuple(torch.flip(volume, flips).flatten().tolist()) in seen
+    assert axes != ["y", "x"] or all(values[0] < 12 for values in seen)  # slices keep their order
+
+
+def test_flips_along_all_axes_draw_the_same_numbers_as_ever():
+    for seed in range(20):
+        one, two = (np.random.default_rng(seed) for _ in range(2))
+        volume = torch.arange(60.0).reshape(3, 4, 5)
+        moved, _ = augmentation.augment_window(volume, [], one, brightness=0, contrast=0)
+        axes = [axis for axis in (-3, -2, -1) if two.random() < 0.5]
+        assert torch.equal(moved, torch.flip(volume, axes))

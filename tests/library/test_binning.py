@@ -14,6 +14,7 @@ from densecell.binning import (
     binned_voxel_size_nm,
     count_classes,
 )
+from densecell.classes import Classes
 
 FACTORS = [(1, 1, 1), (1, 2, 2), (2, 1, 3), (2, 2, 2), (3, 4, 5)]
 
@@ -188,3 +189,60 @@ def test_every_mean_of_bytes_and_those_of_two_bytes_at_the_ends_are_exact(n):
         quotient, rest = np.divmod(sums, n)
         up = (2 * rest > n) | ((2 * rest == n) & (quotient % 2 == 1))
         np.testing.assert_array_equal(found, quotient + up)
+
+
+# -------------------------------------------------------------------------------------------------------- sparse labels
+NESTED = Classes(
+    ("background", "cell", "nucleus", "nucleolus"), ("background", "cell", "organelle", "organelle"), (-1, -1, 1, 2)
+)
+
+
+@pytest.mark.parametrize(
+    ("block", "winner"),
+    [
+        ([2, 2, 254, 254], 2),  # a tie goes to what was looked for
+        ([2, 254, 254, 254], 254),
+        ([254, 254, 254, 254], 254),
+        ([2, 255, 2, 2], 255),
+    ],
+)
+def test_other_is_a_class_to_which_no_tie_goes(block, winner):
+    counts = [0, 0, 1000, 0]
+    assert bin_labels(np.array([[block]], np.uint8), (1, 1, 4), counts, NESTED, is_partial=True).item() == winner
+
+
+@pytest.mark.parametrize(
+    ("block", "winner"),
+    [
+        ([0, 1, 2, 3], 2),  # three quarters are cell, half is nucleus, a quarter nucleolus
+        ([0, 0, 2, 3], 2),  # half nucleus
+        ([2, 2, 3, 3], 3),
+        ([1, 1, 1, 3], 1),
+        ([0, 0, 0, 3], 0),
+        ([0, 0, 1, 1], 1),  # cells are rarer
+    ],
+)
+def test_a_class_counts_with_what_lies_in_it(block, winner):
+    found = bin_labels(np.array([[block]], np.uint8), (1, 1, 4), [100, 50, 20, 5], NESTED)
+    assert found.item() == winner
+
+
+def test_nested_classes_bin_alike_drawn_together_or_apart():
+    """Of classes within one outermost class, the target of each is where at least half of the block is, with any source."""
+    labels = np.random.default_rng(4).choice([254, 1, 2, 3], (2, 24, 24), p=[0.3, 0.2, 0.2, 0.3]).astype(np.uint8)
+    counts = np.bincount(labels.ravel(), minlength=256)[:4]
+    together = bin_labels(labels, (1, 2, 2), counts, NESTED, is_partial=True)
+    for target in (1, 2, 3):
+        members = NESTED.members_of(target)
+        mask = np.where(np.isin(labels, members), np.uint8(target), np.uint8(254))
+        apart = bin_labels(mask, (1, 2, 2), [0] * target + [1000] + [0] * (3 - target), NESTED, is_partial=True)
+        share = np.isin(labels, members).reshape(2, 12, 2, 12, 2).mean(axis=(2, 4))
+        np.testing.assert_array_equal(apart == target, share >= 0.5)
+        np.testing.assert_array_equal(np.isin(together, members), share >= 0.5)
+
+
+def test_classes_that_contain_none_vote_as_before():
+    labels = np.random.default_rng(5).integers(0, 4, (4, 12, 12)).astype(np.uint8)
+    counts = count_classes(labels, 4)
+    flat = Classes(NESTED.names, NESTED.groups)
+    np.testing.assert_array_equal(bin_labels(labels, (2, 2, 2), counts, flat), bin_labels(labels, (2, 2, 2), counts))

@@ -61,3 +61,27 @@ def test_convolutions_and_their_gradients_are_torchs(shape, kernel, options):
         found.append((y, *torch.autograd.grad(y.square().sum(), [x, layer.weight, layer.bias])))
     for ours, theirs in zip(*found):
         torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-4)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("dimensions", [2, 3])
+def test_a_kernel_of_1_with_a_stride_is_right_in_channels_last_where_torch_wrote_beyond_its_memory(
+    dimensions, precision
+):
+    torch.manual_seed(0)
+    if dimensions == 2:
+        layer, layout, x = blocks.Conv2d(8, 16, 1, 2), torch.channels_last, torch.randn(2, 8, 128, 128)
+    else:
+        layer, layout, x = blocks.Conv3d(8, 16, 1, (1, 2, 2)), torch.channels_last_3d, torch.randn(2, 8, 2, 128, 128)
+    x.requires_grad_(True)
+    with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
+        found = layer(x.contiguous(memory_format=layout)).float()
+    expected = torch.einsum("oc,nc...->no...", layer.weight.flatten(1), x[..., ::2, ::2])
+    expected = expected + layer.bias.reshape(-1, *[1] * dimensions)
+    tolerance = {"rtol": 0.03, "atol": 0.03} if precision == "bfloat16" else {"rtol": 1e-5, "atol": 1e-5}
+    torch.testing.assert_close(found, expected, **tolerance)
+    found.square().sum().backward()
+    gradient = layer.weight.grad.clone()
+    layer.zero_grad()
+    expected.square().sum().backward()
+    torch.testing.assert_close(gradient / gradient.abs().max(), layer.weight.grad / gradient.abs().max(), **tolerance)

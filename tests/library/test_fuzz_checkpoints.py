@@ -85,6 +85,35 @@ def test_an_unknown_key_of_a_specification_is_refused(tmp_path, key, value):
         checkpoints.load_network(path)
 
 
+SIGMOID = {
+    **SPEC,
+    "options": {"base_width": 2, "norm_momentum": 0.1},
+    "activation": "sigmoid",
+    "decision": "compose",
+    "threshold": 0.5,
+    "compose": {"order": ["cell", "granule"], "nested": "within", "ties": "order", "outside": "background"},
+}
+
+
+def test_what_a_network_of_targets_says_is_sound_and_so_is_the_old_way():
+    assert specifications.problem(SIGMOID) == specifications.problem(SPEC) == ""
+    assert specifications.problem({**SIGMOID, "compose": {}}) == ""
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        *(("threshold", value) for value in (0, True, None, "0.5", -0.1, 1.5, float("nan"))),
+        *(("options", {"norm_momentum": value}) for value in (1.5, -0.5, float("inf"), float("nan"), [0.5])),
+        *(("compose", value) for value in (None, [], {"paint": []}, {"order": []}, {"order": ["a", "a"]})),
+        *(("compose", {key: value}) for key in ("nested", "ties", "outside") for value in (1, "a" * 300, ["order"])),
+        ("compose", {"outside": "../x"}),
+    ],
+)
+def test_odd_thresholds_fractions_and_compositions_are_refused(key, value):
+    assert f"has {key} " in specifications.problem({**SIGMOID, key: value})
+
+
 @pytest.mark.parametrize("network_name", ["../unet_2d", "densecell.files", "os", "unet_2d.__init__", ""])
 def test_a_network_is_a_name_in_the_table_and_nothing_else(tmp_path, network_name):
     path = tmp_path / "stranger.safetensors"

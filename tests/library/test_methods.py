@@ -75,6 +75,23 @@ def test_numbers_are_those_of_the_configuration(tiny):
     )
 
 
+def test_trainings_on_drawn_slices_are_told(tiny):
+    sparse = tiny["experiments"][0]
+    sparse |= {"weight_map": "none", "evaluate": "held_out", "activation": "sigmoid"}
+    sparse["training"] |= {"loss": "dice", "dice_smooth": 1, "sampler": "foreground", "stop_below_miou": 0.3}
+    sparse["training"] |= {"foreground": {"min_windows": 4, "min_px": 100, "target": None}}
+    sparse["training"] |= {"l2": dict.fromkeys(sparse["training"]["l2"], 0)}
+    sparse["training"]["augmentation"] = {**sparse["training"]["augmentation"], "flip_axes": ["y", "x"]}
+    text = text_of(tiny)
+    assert "of each batch at least 4 with 100 or more pixels of the rarest target" in text and "without weights" in text
+    assert "on the soft Dice loss of each batch, smoothed by 1 [@machireddy2023]" in text and "no weight decay" in text
+    assert "flips along y and x" in text and "0.3 after" not in text
+    assert f"Of each run of {sparse['name']} the state after the last step was kept." in text
+    assert "Of each run of unet the state with the highest mean IoU" in text
+    sparse["training"] |= {"loss": "cross_entropy", "loss_reduction": "mean"}
+    assert "on the mean of the binary cross-entropy of each target" in text_of(tiny)
+
+
 def test_the_paper_s_settings_are_told_otherwise(tiny):
     for e in tiny["experiments"]:
         e["training"] |= {"optimizer": "adam", "schedule": "staircase", "warmup_steps": 0, "steps": None}
@@ -91,6 +108,24 @@ def test_the_paper_s_settings_are_told_otherwise(tiny):
     assert "16 random tiles" in text and "moving average" not in text
     assert "averaged over flips along y and x, in float32" in text and "deepest [@guay2021]" in text
     assert "1 % percentile" in text and "statistics of the whole volume" in text
+    assert "each slice were made even" not in text
+    tiny["normalization"] |= {"slices": "equalize", "method": "unit"}
+    text = text_of(tiny)
+    assert "of each slice were made even by histogram equalization [@machireddy2023]." in text
+    assert "normalized by the largest value of their type, to 0 to 1, with" in text
+
+
+def test_held_out_slices_are_told(tiny):
+    assert "not trained on" not in text_of(tiny)
+    for experiment in tiny["experiments"]:
+        experiment |= {"evaluate": "held_out", "draw": {"n_slices": 2, "pick": "even"}, "targets": None}
+    tiny["experiments"][0]["scored_on"] = "test"
+    text, name = text_of(tiny), tiny["experiments"][0]["name"]
+    assert "labelled ones that a run was not trained on; means and standard deviations (n - 1) are over runs." in text
+    assert (
+        f"The probabilities of {name} were interpolated bilinearly to the voxels of region test and scored there."
+        in text
+    )
 
 
 def test_only_works_that_were_used_are_cited(tiny):
@@ -179,6 +214,23 @@ def test_tiles_and_margins_are_told_with_their_defaults(tiny, stitch, tile, halo
     assert f"Regions and volumes were predicted {expected}" in text_of(tiny)
 
 
+def test_blended_tiles_and_targets_by_themselves_are_told(tiny):
+    for e in tiny["experiments"]:
+        e["tile"] = None
+    tiny["prediction"] |= {"stitch": "blend", "tile": None, "halo": None, "overlap": 0.5, "taper": 0.5}
+    alone = {"threshold": 0.5, "nested": "within", "ties": "order", "targets": ["dense_core"]}
+    tiny["prediction"]["sigmoid"] = [{"name": name, **alone} for name in ("one", "two")]
+    tiny["prediction"]["compositions"] = [{"name": "both", "ensembles": ["one", "two"], "threshold": 0.5}]
+    text = text_of(tiny)
+    assert (
+        "in tiles (as in training) that overlap by 50% in y and x and were averaged with a tapered cosine window"
+        in text
+    )
+    assert "The networks of one and two gave the probability of each target by itself (sigmoid)" in text
+    assert "a class inside another counts only where that one does" in text
+    assert "Composition both joined the targets of one and two" in text
+
+
 def test_tiles_of_the_evaluation_are_named_where_there_are_some(tiny):
     tiny["experiments"][0]["tile"] = [3, 64, 64]
     text = text_of(tiny)
@@ -210,3 +262,16 @@ def test_one_phantom_is_told_in_the_singular(tiny):
 )
 def test_options_in_words(key, value, expected):
     assert methods.option(key, value) == expected
+
+
+def test_draws_and_ensembles_that_nothing_ranks_are_told_as_they_are():
+    config = told("tests/workflow/tiny_sparse.yaml")
+    found = {**facts(config), "runs": {}}
+    text = " ".join(s for _, sentences in methods.sections(config, found) for s in sentences)
+    assert (
+        "Each run of pair_n2 was trained on 2 labelled slices, evenly distributed, another draw for each seed" in text
+    )
+    assert "not drawn scored the runs of pair_n2 and pair_n4 after the training, and chose nothing" in text
+    assert "Ensemble pair_n2 averages the probabilities of 2 runs of pair_n2." in text
+    assert "ranked" not in text and "the eval regions chose" not in text and "were compared" not in text
+    assert "None" not in text and "{" not in text and "  " not in text and ".." not in text

@@ -59,6 +59,19 @@ def test_notes_tell_what_is_unusual():
     stem = Step("convolution", (1, 1, 4, 4), kernel=(7, 7), stride=(2, 2), dilation=(1, 1))
     assert network_diagram.note(stem) == "7×7\n/ 2"
     assert network_diagram.note(Step("residual", (1, 1, 4, 4), kernel=(3, 3), repeats=6, dilation=(2, 2))) == "6 ×\nd 2"
+    assert network_diagram.note(Step("residual", (1, 1, 4, 4), kernel=(3, 3))) == ""  # a single one
+    assert network_diagram.note(Step("transformer", (1, 1, 4, 4), repeats=12)) == "12 ×"
+    patches = Step("convolution", (1, 1, 4, 4), kernel=(16, 16), stride=(16, 16), dilation=(1, 1))
+    assert network_diagram.note(patches) == "/ 16"
+
+
+def test_a_label_that_stands_upright_makes_room_for_an_arrow_that_rises_from_its_box():
+    trace = traced("resunet")
+    boxes, labels, arrow_y, width, height = network_diagram.plan(trace)
+    axes = Figure().add_subplot()
+    network_diagram.draw(axes, trace, (boxes, labels, arrow_y, width, height))
+    (label,) = (t for t in axes.texts if t.get_text() == "64×64" and t.get_rotation() == 90)
+    assert label.get_position()[0] == pytest.approx(boxes[4].center - network_diagram.BESIDE)
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -82,5 +95,6 @@ def test_boxes_of_every_network_are_apart_and_in_order(name):
 def test_the_legend_names_what_is_there_and_the_norm():
     plain = [patch.get_label() for patch in network_diagram.legend_patches(traced("unet_2d"))]
     assert plain[:2] == ["input", "2D convolution, ReLU"] and "3D convolution, ReLU" not in plain
+    assert "transformer layers" in [p.get_label() for p in network_diagram.legend_patches(traced("setr_pup"))]
     normed = [patch.get_label() for patch in network_diagram.legend_patches(traced("unet_3d_thick", norm="instance"))]
     assert "3D convolution, instance norm, ReLU" in normed and "transposed convolution" in normed

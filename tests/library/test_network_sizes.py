@@ -14,6 +14,8 @@ VARIANTS = [
     ("unet_3d_thin", {"crop_px": 5}),
     ("medicalnet", {"z_downsampling": False}),
     ("medicalnet", {"resnet_depth": 50}),
+    ("resunet", {"form": "code"}),
+    ("transunet", {"size": "small", "side_px": 64}),
 ]
 LIMITS = (40, 700, 700)  # sizes tried in z, y, x
 
@@ -44,7 +46,7 @@ def test_every_network_has_its_sizes():
 def test_the_dry_run_knows_the_options_of_every_network(name):
     for option in network_sizes.NETWORK_OPTIONS[name]:
         value = {"base_width": 4, "norm": "instance", "pyramid_input": "logits", "padding": "same", "crop_px": 1}
-        value |= {"resnet_depth": 18, "initialization": "xavier"}
+        value |= {"resnet_depth": 18, "initialization": "xavier", "form": "code", "size": "small", "side_px": 64}
         with torch.device("meta"):
             build_network(name, **{"base_width": 2, option: value.get(option, False)})
     every = set().union(*network_sizes.NETWORK_OPTIONS.values())
@@ -91,6 +93,7 @@ def test_nearest_sides_enclose_an_invalid_one():
     assert network_sizes.nearest_sides("unet_2d", 100, {}) == [188]
     assert network_sizes.nearest_sides("unet_2d", 250, {"padding": "same"}) == [240, 256]
     assert network_sizes.nearest_sides("hybrid_2d3d_333", 3, {}) == [8]
+    assert network_sizes.nearest_sides("resunet", 300, {}) == [288, 304]
     assert network_sizes.nearest_sides("unet_3d_thick", 14, {}, axis=0) == [12, 16]
 
 

@@ -19,6 +19,9 @@ COUNTS = {  # one channel in, seven classes, default width; Table S1 of Guay et 
     "deeplab_drn": 40_733_463,  # 40.7
     "deeplab_resnet101": 59_340_711,  # 59.3
     "deepvess": 1_340_655,  # not published
+    "resunet": 32_444_167,  # with one class 32,443,777
+    "setr_pup": 89_583_623,  # not published
+    "transunet": 105_902_839,  # not published
 }
 WINDOWS = {  # a small window of each network
     "hybrid_2d3d_333": (2, 48, 40),
@@ -32,6 +35,9 @@ WINDOWS = {  # a small window of each network
     "medicalnet": (8, 32, 24),
     "deeplab_drn": (2, 40, 48),
     "deeplab_resnet101": (2, 40, 48),
+    "resunet": (2, 48, 64),
+    "setr_pup": (2, 48, 64),
+    "transunet": (2, 48, 64),
 }
 VARIANTS = [
     *((name, {}) for name in NETWORKS),
@@ -42,6 +48,11 @@ VARIANTS = [
     ("unet_3d_thin", {"crop_px": 0, "norm": "instance"}),
     ("medicalnet", {"z_downsampling": False, "norm": "instance"}),
     ("medicalnet", {"resnet_depth": 50, "norm": "none"}),
+    ("resunet", {"form": "code"}),
+    ("resunet", {"form": "code", "norm": "instance", "shortcut_norm": False}),
+    ("resunet", {"norm": "none"}),
+    ("setr_pup", {"norm": "instance", "size": "small", "side_px": 64}),
+    ("transunet", {"norm": "none", "size": "small"}),
 ]
 # windows longer than the network's receptive field on an axis or two: there it can be seen
 LONG = [
@@ -55,6 +66,8 @@ LONG = [
     ("deepvess", (9, 43, 43)),
     ("medicalnet", (288, 16, 16)),
     ("medicalnet", (16, 16, 288)),
+    ("resunet", (2, 256, 48)),
+    ("resunet", (1, 32, 336)),
 ]
 
 

@@ -34,6 +34,26 @@ def test_none_keeps_the_values():
     assert normalize(values, statistics_of(values).fit("none")).tolist() == [3, 3, 200]
 
 
+def test_unit_divides_by_the_largest_value_of_the_type():
+    for values in (np.array([0, 51, 255], np.uint8), np.array([0, 13107, 65535], np.uint16)):
+        assert normalize(values, statistics_of(values).fit("unit")).tolist() == pytest.approx([0, 0.2, 1])
+    constant = np.full(4, 51, np.uint8)
+    assert normalize(constant, statistics_of(constant).fit("unit")).tolist() == pytest.approx([0.2] * 4)
+
+
+def test_unit_of_floats_is_refused():
+    with pytest.raises(ValueError, match="unit divides by the largest value of uint8 or uint16, found float32"):
+        statistics_of(np.zeros(4, np.float32)).fit("unit")
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_padding_does_not_count(dtype):
+    values = np.arange(40).reshape(5, 8).astype(dtype)
+    padded = np.concatenate([values, np.full((9, 8), 7, dtype)])
+    counted = IntensityStatistics().update(padded, np.arange(14)[:, None] < np.full((1, 8), 12), padding=7)
+    assert counted.moments() == pytest.approx(statistics_of(np.delete(values, 7)).moments())
+
+
 @pytest.mark.parametrize("percent", [0, 1, 12.5, 50, 99, 100])
 def test_percentile_equals_numpy(percent):
     values = np.random.default_rng(0).integers(0, 60000, 777, dtype=np.uint16)
@@ -104,7 +124,7 @@ def test_percentiles_of_floats_are_refused_with_the_way_out():
 
 
 def test_unknown_method_lists_the_known_ones():
-    with pytest.raises(ValueError, match="'zscor'; known: none, percentile, zscore"):
+    with pytest.raises(ValueError, match="'zscor'; known: none, percentile, unit, zscore"):
         statistics_of(np.arange(3.0)).fit("zscor")
 
 

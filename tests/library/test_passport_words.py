@@ -49,11 +49,27 @@ def test_a_training_is_as_long_as_its_steps_or_else_its_epochs(training, expecte
     assert told == f"unet_2d, {expected} on windows of 1 x 4 x 4 voxels, adam"
 
 
+def test_a_training_without_eval_regions_tells_its_targets_and_its_loss():
+    training = {"steps": 8, "optimizer": "adam", "loss": "dice"}
+    settings = {
+        "network": "resunet",
+        "window": [1, 4, 4],
+        "training": training,
+        "evaluate": "held_out",
+        "targets": ["a", "b"],
+    }
+    told = fill(WORDS["train_network"].how, "models/resunet/seed1/history.csv", {"settings": settings})
+    assert told.endswith("adam, dice loss of a and b, the last step kept")
+    told = fill(WORDS["train_network"].how, "", {"settings": {**settings, "evaluate": "eval"}})
+    assert told.endswith("adam")
+
+
 @pytest.mark.parametrize(
     ("stitch", "expected"),
     [
         ("halo", "tiles with a margin that is cut off"),
         ("depth", "overlapping tiles, each voxel from where it lies deepest"),
+        ("blend", "overlapping tiles, averaged with a tapered window"),
     ],
 )
 def test_tiles_are_told_in_words(stitch, expected):

@@ -166,6 +166,8 @@ def test_other_gray_values_are_told_and_without_normalization_brightness_too():
     assert found <= {"two"}
     found = {f.volume for f in region_checks.intensities(prints, ["a"], "none", dict.fromkeys(prints, "key"))}
     assert "brighter" in found
+    of_unit = region_checks.intensities(prints, ["a"], "unit", dict.fromkeys(prints, "key"))
+    assert {f.volume for f in of_unit} == found, "divided by the range of the type, distances keep their ratios"
 
 
 # -------------------------------------------------------------------------------------------------- machine and wording

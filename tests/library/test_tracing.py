@@ -14,6 +14,9 @@ WINDOWS = {
     "medicalnet": (16, 96, 96),
     "deeplab_drn": (1, 300, 300),
     "deeplab_resnet101": (1, 300, 300),
+    "resunet": (1, 512, 512),
+    "setr_pup": (1, 512, 512),
+    "transunet": (1, 512, 512),
 }
 
 
@@ -82,6 +85,27 @@ def test_residual_blocks_in_a_row_are_one_step():
     assert [c.dilation[0] for c in drn.steps if c.kind == "convolution" and c.dilation[0] > 4] == [12, 24, 36]
     (pyramid,) = (c for c in of_kind(drn, "concatenation") if len(c.sources) == 5)
     assert pyramid.channels == 5 * 256
+
+
+def test_layers_of_a_transformer_in_a_row_are_one_step_on_the_map_of_its_tokens():
+    (layers,) = of_kind(traced("setr_pup"), "transformer")
+    assert (layers.repeats, layers.shape, layers.level) == (12, (1, 768, 32, 32), 4)
+    steps = traced("transunet", size="small").steps
+    (layers,) = (s for s in steps if s.kind == "transformer")
+    assert layers.repeats == 12 and steps[layers.sources[0]].channels == layers.channels == 384
+    assert [(s.repeats, s.channels) for s in steps if s.kind == "residual"] == [(3, 256), (4, 512), (9, 1024)]
+
+
+def test_steps_of_the_residual_unet_are_those_of_the_paper():
+    """Four encoder blocks and the bridge, the first at full size; a 2 x 2 convolution behind each upsampling."""
+    trace = traced("resunet")
+    widths = [(s.channels, s.space[-1]) for s in of_kind(trace, "residual")]
+    down, up = [(64, 512), (128, 256), (256, 128), (512, 64)], [(512, 64), (256, 128), (128, 256), (64, 512)]
+    assert widths == [*down, (1024, 32), *up]
+    assert [c.kernel for c in of_kind(trace, "convolution")] == [(2, 2)] * 4 + [(1, 1)]
+    code = traced("resunet", form="code")
+    assert [s.channels for s in of_kind(code, "residual")][:6] == [64, 128, 256, 512, 512, 1024]
+    assert [s.channels for s in of_kind(code, "transposed")] == [512, 256, 128, 64]
 
 
 def test_layers_that_run_slice_by_slice_are_told_once():

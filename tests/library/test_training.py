@@ -8,7 +8,7 @@ import torch
 import yaml
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from densecell import sampling, training
+from densecell import evaluation, sampling, training
 from densecell.devices import Computation
 from densecell.networks import build_network
 from densecell.networks.blocks import InstanceNorm3d
@@ -79,7 +79,7 @@ def test_a_network_learns_and_the_best_state_is_kept():
     assert [row["step"] for row in run.history] == [30, 60, 90, 120]
     assert run.best_miou == max(scores) > max(0.45, 1.5 * scores[0])
     network.load_state_dict(run.best_state)
-    again, _ = training.evaluate(network, (3, 24, 24), [region(5)], Computation("cpu", "float32"), GROUPS)
+    again, _ = evaluation.evaluate(network, (3, 24, 24), [region(5)], Computation("cpu", "float32"), GROUPS)
     assert again == run.best_miou
     assert any("eval MIoU" in line for line in lines)
 
@@ -235,9 +235,9 @@ def test_no_step_waits_for_the_device(monkeypatch):
 # ----------------------------------------------------------------------------------------------- when it evaluates
 def test_evaluations_of_the_paper_come_once_per_epoch():
     """96 tiles against 828 steps of three passes: 3.9 % of an epoch, whatever the window."""
-    window, evaluation = (5, 300, 300), 96 * 5 * 300 * 300
+    window, voxels = (5, 300, 300), 96 * 5 * 300 * 300
     for preset in (PAPER, ROBUST):
-        every, share = training.evaluation_schedule(preset, 828, window, evaluation)
+        every, share = evaluation.evaluation_schedule(preset, 828, window, voxels)
         assert (every, share) == (828, pytest.approx(96 / (3 * 828)))
 
 
@@ -251,7 +251,7 @@ def test_evaluations_of_the_paper_come_once_per_epoch():
     ],
 )
 def test_evaluations_keep_to_their_share_by_coming_after_several_epochs(changes, every, share):
-    found = training.evaluation_schedule({**PAPER, **changes}, 828, (5, 10, 10), 96 * 500)
+    found = evaluation.evaluation_schedule({**PAPER, **changes}, 828, (5, 10, 10), 96 * 500)
     assert found == (every, pytest.approx(share))
 
 
@@ -259,7 +259,7 @@ def test_an_evaluation_counts_its_tiles():
     """(6, 40, 44) in tiles of (3, 24, 24), a third of overlap: 3 x 2 x 3 of them; a thin region gets a thin tile."""
     network, _ = make(settings_of())
     computation = Computation("cpu", "float32")
-    count = training.evaluation_voxels
+    count = evaluation.evaluation_voxels
     assert count(network, (3, 24, 24), [region()], computation) == 18 * 3 * 24 * 24
     assert count(network, (3, 24, 24), [region(), region(shape=(2, 24, 24))], computation) == (18 * 3 + 2) * 24 * 24
 
@@ -337,7 +337,7 @@ def test_classes_absent_from_the_reference_are_nan_in_the_iou():
     data = region(5)
     data.labels[data.labels == 2] = 255
     network, _ = make(settings_of())
-    _, iou = training.evaluate(network, (3, 24, 24), [data], Computation("cpu", "float32"), GROUPS)
+    _, iou = evaluation.evaluate(network, (3, 24, 24), [data], Computation("cpu", "float32"), GROUPS)
     assert np.isnan(iou[2])
     assert not np.isnan(iou[:2]).any()
 
@@ -390,3 +390,38 @@ def test_a_run_with_its_only_evaluation_at_the_end_says_so():
     )
     assert [row["step"] for row in run.history] == [5]
     assert "an evaluation once, at the end, costs 120.0% of the 5 steps, as evaluate_every_steps" in lines[1]
+
+
+def test_without_eval_regions_the_last_state_is_the_best_and_the_history_holds_losses():
+    settings = settings_of(steps=7, evaluate_every_steps=3, stop_below_miou=0.9, stop_after_epochs=0)
+    network, sampler = make(settings)
+    kept, lines = Kept(), []
+    kept.asked_to_stop = False
+    run = training.train(
+        network, sampler, [], settings, Computation("cpu", "float32"), GROUPS, restart=kept, say=lines.append
+    )
+    assert [row["step"] for row in run.history] == [3, 6, 7] and kept.state is None
+    assert all(row.keys() == {"step", "epoch", "learning_rate", "training_loss"} for row in run.history)
+    assert run.best_step == 7 and run.best_miou is None and not run.stopped
+    assert all(torch.equal(run.best_state[name], value) for name, value in network.state_dict().items())
+    assert lines[1] == "no evaluation: the last step is the network; the loss is noted every 3 steps"
+
+
+@pytest.mark.parametrize(("steps", "every"), [(30, 5), (600, 10), (499, 5), (501, 10)])
+def test_the_loss_is_noted_once_per_epoch_but_at_most_a_hundred_times(steps, every):
+    settings, lines = settings_of(steps=steps, evaluate_every_steps=None), []
+    network, sampler = make(settings, regions=[region(shape=(3, 24, 60))])
+    run = training.Run(step=steps, history=[{}])
+    training.train(network, sampler, [], settings, Computation("cpu", "float32"), GROUPS, run=run, say=lines.append)
+    assert lines[1].endswith(f"the loss is noted every {every} steps")
+
+
+def test_a_run_whose_scores_are_all_undefined_keeps_its_first_state():
+    network, _ = make(settings_of())
+    run = training.Run()
+    for step, miou in ((1, np.nan), (2, np.nan), (3, 0.0)):
+        run.step = step
+        row = {"epoch": 0, "training_loss": 1.0}
+        training.take_scores(network, (miou, np.array([miou])), row, settings_of(), run, 9, lambda text: None)
+        assert run.best_step == (1 if step < 3 else 3) and run.best_state
+    assert run.best_miou == 0

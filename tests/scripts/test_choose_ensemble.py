@@ -43,3 +43,20 @@ def test_refuses_test_scores(tmp_path):
     seen = [("t", "reference", "main", "top1", "test", "all", "miou_all", 0.5)]
     with pytest.raises(ValueError, match="expected only 'eval', found"):
         choose(tmp_path, {1: [0.5]}, extra=seen)
+
+
+def without_scores(tmp_path, sizes):
+    lists = []
+    for k in sizes:
+        lists.append(str(tmp_path / f"top{k}.json"))
+        files.write_json(lists[-1], {"name": "main", "members": [{"seed": s} for s in range(k)]}, {})
+    arguments = ["--name", "main", "--member-lists", *lists, "--top-k", str(sizes)]
+    choose_ensemble.main([*arguments, "--output", str(tmp_path / "chosen.json")])
+    return files.read_json(tmp_path / "chosen.json")
+
+
+def test_without_scores_the_one_size_is_taken_and_two_are_refused(tmp_path):
+    chosen = without_scores(tmp_path, [3])
+    assert (chosen["k"], len(chosen["members"]), chosen["eval_miou_of_k"]) == (3, 3, {})
+    with pytest.raises(ValueError, match=r"ensembles.main.top_k: expected one size.*found \[1, 2\]"):
+        without_scores(tmp_path, [1, 2])

@@ -1,6 +1,7 @@
 import json
 
 import imagecodecs
+import label_chain as chain
 import numpy as np
 import pytest
 import stacks
@@ -181,3 +182,65 @@ def test_instance_colors_become_numbers(tmp_path):
 def test_colors_of_16_bits_are_refused(tmp_path):
     with pytest.raises(ValueError, match="expected colors of 8 bits, found uint16"):
         run(tmp_path, saved(tmp_path, np.zeros((1, 2, 2, 3), np.uint16), photometric="rgb"), RED_BLUE)
+
+
+# ------------------------------------------------------------------------------------------------------- sparse labels
+PLANES = {z: np.full((24, 26), v, np.uint8) for z, v in ((1, 0), (4, 9))}
+
+
+def sparse(tmp_path, planes=PLANES, **options):
+    paths = chain.save_slices(tmp_path / "slices", planes)
+    return io.open_volume(chain.import_source(tmp_path, "nuclei", paths, **options))
+
+
+def test_single_slices_lie_at_their_z(tmp_path, capsys):
+    volume = sparse(tmp_path, annotates=["nucleus"], slices="by_name")
+    assert [np.unique(plane).tolist() for plane in volume[:]] == [[255], [254], [255], [255], [2]]
+    assert volume.attributes["annotates"] == ["nucleus"]
+    assert volume.attributes["slices"] == [1, 4]
+    assert volume.attributes["class_counts"] == [0, 0, 624, 0, 0]
+    assert "incomplete_slices" not in volume.attributes
+    out = capsys.readouterr().out
+    assert "1,248 labelled" in out
+    assert "WARNING" not in out  # of classes that nobody looked for
+
+
+def test_a_multipage_file_takes_a_list_in_any_order(tmp_path):
+    stored = np.stack([np.full((24, 26), v, np.uint8) for v in (3, 1, 0)])
+    volume = io.open_volume(chain.import_source(tmp_path, "all", saved(tmp_path, stored), slices=[5, 0, 2]))
+    assert [np.unique(plane).tolist() for plane in volume[:]] == [[1], [255], [0], [255], [255], [3]]
+
+
+def test_several_classes_without_values_are_their_numbers_and_the_innermost_that_was_looked_for(tmp_path):
+    stored = np.zeros((24, 26), np.uint8)
+    stored[0, :7] = [0, 1, 2, 3, 4, 254, 255]
+    volume = sparse(tmp_path, {0: stored}, annotates=["cell", "vessel"], slices=[0])
+    assert volume[0][0, :8].tolist() == [254, 1, 1, 1, 4, 254, 255, 254]
+
+
+def test_what_lies_outside_of_the_boxes_is_unlabelled_and_may_be_anything(tmp_path):
+    stored = np.zeros((24, 26), np.uint8)
+    stored[:2] = 77
+    volume = sparse(tmp_path, {0: stored, 3: stored}, slices="by_name", boxes=[{"z": [0, 3], "y": [2, 5]}, {"z": [0, 1], "x": [9, 10], "y": [9, 11]}])  # fmt: skip
+    known = np.zeros((24, 26), bool)
+    known[2:5] = known[9:11, 9] = True
+    np.testing.assert_array_equal(volume[0] == 0, known)
+    assert (volume[1:] == 255).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"slices": [1]}, r"labels.nuclei: slices: expected a z for each of the 2 slices of the source, found 1"),
+        ({"slices": [1, 1]}, "expected each z once, found 1 more than once"),
+        ({"slices": [1, 9]}, "expected labels within the stack of"),
+        ({"slices": [1, 4], "origin_voxels": [1, 0, 0]}, "expected 0 in z where slices are given, found 1"),
+        ({"slices": [1, 4], "incomplete_slices": [2]}, "expected slices that the source has, found 2"),
+        ({"annotates": ["nucleus"], "values": [{"class": "cell", "values": [0]}]}, "found 'cell'. Add it to"),
+        ({"values": [{"class": "other", "values": [0]}]}, "or call it unlabelled"),
+        ({"slices": [1, 4], "values": [{"class": "cell", "values": [0]}]}, "9: 624 voxels, first in slice 4"),
+    ],
+)
+def test_sparse_labels_that_do_not_fit_are_refused(tmp_path, options, text):
+    with pytest.raises(ValueError, match=text):
+        sparse(tmp_path, **options)

@@ -6,9 +6,9 @@ import measure_intensity
 from densecell import files
 
 
-def run(tmp_path, array, left_out=(), method="zscore"):
+def run(tmp_path, array, left_out=(), method="zscore", more=()):
     image = stacks.save(tmp_path / "image.ome.zarr", array, attributes={"left_out_slices": list(left_out)})
-    measure_intensity.main(["--image", image, "--method", method, "--output", str(tmp_path / "intensity.json")])
+    measure_intensity.main(["--image", image, "--method", method, *more, "--output", str(tmp_path / "intensity.json")])
     return files.read_json(tmp_path / "intensity.json")
 
 
@@ -25,6 +25,13 @@ def test_percentiles(tmp_path):
     array = stacks.random_image((9, 30, 30))
     numbers = run(tmp_path, array, method="percentile")
     assert (numbers["low"], numbers["high"]) == pytest.approx(tuple(np.percentile(array, [1, 99])))
+
+
+def test_padding_does_not_count(tmp_path):
+    array = stacks.random_image((9, 30, 30))
+    padded = np.concatenate([np.full((9, 4, 30), 255, np.uint8), array], axis=1)
+    numbers = run(tmp_path, padded, more=["--padding", "255"])
+    assert (numbers["count"], numbers["mean"]) == (array.size, pytest.approx(array.mean()))
 
 
 def test_an_image_without_spread_or_without_valid_slices_is_refused_by_name(tmp_path):

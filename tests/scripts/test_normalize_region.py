@@ -48,6 +48,22 @@ def test_a_region_is_normalized_by_its_own_voxels(tmp_path):
         {"method": "zscore", "count": values.size, "mean": values.mean(), "std": values.std()}
     )
     assert volume.origin_nm == (1 + 3 * 50, 2 + 4 * 10, 3)
+    assert volume.attributes["binning"] == [1, 1, 1]
+
+
+def test_padding_is_not_measured_and_the_binning_is_kept(tmp_path):
+    image = IMAGE.copy()
+    image[:, :12] = 0
+    volume = run(tmp_path, {"y": [4, 20]}, image, binning=(1, 2, 4), padding=0)
+    kept = image[:, 4:20][image[:, 4:20] > 0].astype(float)
+    numbers = volume.attributes["normalization"]
+    assert (numbers["count"], numbers["mean"]) == (kept.size, pytest.approx(kept.mean()))
+    assert volume.attributes["binning"] == [1, 2, 4]
+
+
+def test_unit_normalization_is_a_share_of_the_full_range(tmp_path):
+    volume = run(tmp_path, {}, method="unit")
+    np.testing.assert_allclose(volume[:], IMAGE / 255, atol=1e-6)
 
 
 def test_slices_left_out_are_kept_but_not_measured(tmp_path):

@@ -19,13 +19,14 @@ CLASSES = [
 RECORD = {"params": {}, "code": "", "parents": {}}
 
 
-def checkpoint(path, seed, names=("resin", "cell", "core")):
+def checkpoint(path, seed, names=("resin", "cell", "core"), **more):
     torch.manual_seed(seed)
-    network = build_network("hybrid_2d3d_333", n_classes=3, base_width=4)
     spec = {
         "network": "hybrid_2d3d_333", "options": {"base_width": 4}, "classes": list(names), "targets": list(names),
         "activation": "softmax", "decision": "argmax", "normalization": [], "window": [3, 24, 24], "seeds": {"seed": seed},
+        **more,
     }  # fmt: skip
+    network = build_network("hybrid_2d3d_333", n_classes=len(spec["targets"]), **spec["options"])
     checkpoints.write_checkpoint(path, network.state_dict(), spec, RECORD)
 
 
@@ -116,6 +117,12 @@ def test_a_member_list_changed_by_hand_is_refused(ensemble):
         predict_volume.main(arguments(ensemble))
 
 
+def each_by_itself(folder, **more):
+    """The members as networks of two targets, core and cell, in the place of softmax ones."""
+    for seed in (1, 2):
+        checkpoint(folder / f"seed{seed}.safetensors", seed, **{**SIGMOID, **more})
+
+
 WINDOWED = {"stitch": "halo", "tile": ["window", "auto", "auto"], "halo": [0, "auto", "auto"], "precision": "float32"}
 
 
@@ -133,9 +140,21 @@ DEEP = {
 }  # two slices inside a halo of nine
 
 
-@pytest.mark.parametrize("settings", [SETTINGS, WINDOWED, DEEP])
-def test_a_killed_prediction_goes_on_where_it_was_and_gives_the_same(ensemble, settings, monkeypatch, capsys):
+BLEND = {"stitch": "blend", "precision": "float32"}
+SIGMOID = {
+    "activation": "sigmoid", "decision": "compose", "targets": ["core", "cell"],
+    "options": {"base_width": 4, "predictor_relu": False},  # with it no probability is below a half
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("activation", ["softmax", "sigmoid"])
+@pytest.mark.parametrize("settings", [SETTINGS, WINDOWED, DEEP, BLEND])
+def test_a_killed_prediction_goes_on_where_it_was_and_gives_the_same(
+    ensemble, settings, activation, monkeypatch, capsys
+):
     """It dies after the second layer of shards; what was written before is not predicted again."""
+    if activation == "sigmoid":
+        each_by_itself(ensemble)
     volume(ensemble)
     out, extra = ensemble / "out", ["--ensembles", "[null]", "--ensemble-labels"]
     predict_volume.main(arguments(ensemble, *extra, out / "whole.ome.zarr", settings=settings))
@@ -237,3 +256,107 @@ def test_a_slab_that_is_no_slab_is_refused(ensemble):
     labels = ["--ensembles", "[null]", "--ensemble-labels", ensemble / "out.ome.zarr"]
     with pytest.raises(ValueError, match="--slab: expected I-of-N, such as 1-of-4, found '2/4'"):
         predict_volume.main(arguments(ensemble, *labels, "--slab", "2/4"))
+
+
+# ------------------------------------------------------------------------------------------------- targets by themselves
+INSIDE = [CLASSES[0], CLASSES[1], {**CLASSES[2], "inside": "cell"}]
+
+
+def predicted(folder, name, *extra, classes=INSIDE, settings=BLEND):
+    """(labels, q of the targets) of the ensemble, written into `folder/name`."""
+    out = folder / name
+    labels = ["--ensembles", "[null]", "--ensemble-labels", out / "labels.ome.zarr", "--probabilities", out]
+    predict_volume.main(arguments(folder, *labels, *extra, classes=classes, settings=settings))
+    read = [io.open_volume(out / f"{n}.ome.zarr") for n in ("labels", *SIGMOID["targets"])]
+    return read[0], np.stack([v[:] for v in read[1:]])
+
+
+@pytest.mark.parametrize("settings", [SETTINGS, WINDOWED, BLEND])
+def test_labels_follow_from_the_probabilities_that_are_stored(ensemble, settings):
+    each_by_itself(ensemble, threshold=0.49, compose={"nested": "within"})
+    labels, q = predicted(ensemble, "out", settings=settings)
+    core, cell = q >= 125  # 255 * 0.49 = 124.95
+    assert core.any() and cell.any() and (core & ~cell).any()
+    assert np.array_equal(labels[:], np.where(cell & core, 2, np.where(cell, 1, 0)))
+    expected = {"order": ["cell", "core"], "nested": "within", "ties": "order", "outside": "resin"}
+    assert labels.attributes["decision"] == {"targets": ["core", "cell"], "threshold": 0.49, "compose": expected}
+    assert sorted(p.name for p in (ensemble / "out").glob("*.zarr")) == [
+        "cell.ome.zarr",
+        "core.ome.zarr",
+        "labels.ome.zarr",
+    ]
+
+
+def test_members_are_averaged_as_probabilities_and_each_is_composed_too(ensemble):
+    each_by_itself(ensemble)
+    volume(ensemble)
+    out = ensemble / "out"
+    extra = ["--ensembles", "[1, 2]", "--ensemble-labels", out / "k1.ome.zarr", out / "k2.ome.zarr"]
+    extra += ["--member-names", '[["h", 2]]', "--member-labels", out / "m.ome.zarr"]
+    extra += ["--sets", '[[["h", 1], ["h", 2]]]', "--set-labels", out / "s.ome.zarr", "--probabilities", out]
+    predict_volume.main(arguments(ensemble, *extra, classes=INSIDE, settings=WINDOWED))
+    read = {p.name.removesuffix(".ome.zarr"): io.open_volume(p)[:] for p in out.glob("*.zarr")}
+    assert np.array_equal(read["k1"], read["m"])
+    assert np.array_equal(read["k2"], read["s"])
+    cell, core = (read[name] >= 128 for name in ("cell", "core"))
+    assert np.array_equal(read["k2"], np.where(cell & core, 2, np.where(cell, 1, 0)))
+    assert not np.array_equal(read["k1"], read["k2"])
+
+
+@pytest.mark.parametrize("settings", [WINDOWED, BLEND])
+def test_outside_the_mask_no_target_is_and_labels_are_the_class_outside(ensemble, settings):
+    each_by_itself(ensemble, compose={"outside": "resin"})
+    volume(ensemble)
+    mask = np.zeros((21, 24, 40), np.uint8)
+    mask[3:9, 2:20, 5:30] = 1
+    io.write_volume(ensemble / "mask.ome.zarr", mask, (50, 10, 10), record=RECORD)
+    labels, q = predicted(ensemble, "all", settings=settings)
+    masked, masked_q = predicted(ensemble, "masked", "--mask", ensemble / "mask.ome.zarr", settings=settings)
+    assert np.array_equal(masked[:], np.where(mask > 0, labels[:], 0))
+    assert np.array_equal(masked_q, np.where(mask > 0, q, 0))
+    assert q[:, mask == 0].any()
+
+
+def test_slabs_of_blended_targets_are_those_of_the_whole(ensemble, count=2):
+    each_by_itself(ensemble)
+    volume(ensemble)
+    labels, q = predicted(ensemble, "whole", "--slab", "1-of-1")
+    for number in range(1, count + 1):
+        part, part_q = predicted(ensemble, f"{count}_{number}", "--slab", f"{number}-of-{count}")
+        first, last = files.read_sidecar(ensemble / f"{count}_{number}/labels.ome.zarr")["slices"]
+        assert np.array_equal(part[first:last], labels[first:last])
+        assert np.array_equal(part_q[:, first:last], q[:, first:last])
+
+
+@pytest.mark.parametrize(
+    "more", [{"targets": ["cell", "core"]}, {"threshold": 0.4}, {"compose": {"ties": "probability"}}]
+)
+def test_members_that_mean_something_else_are_refused(ensemble, more):
+    each_by_itself(ensemble)
+    checkpoint(ensemble / "seed1.safetensors", 1, **{**SIGMOID, **more})
+    with pytest.raises(
+        ValueError, match=r"seed1.safetensors: expected the targets, activation, threshold and compose of the"
+    ):
+        predicted(ensemble, "out")
+
+
+def test_a_softmax_over_some_classes_and_unknown_words_are_refused(ensemble):
+    each_by_itself(ensemble, activation="softmax", decision="argmax")
+    with pytest.raises(
+        ValueError, match=r"seed2.safetensors: targets: expected all classes in order with activation softmax"
+    ):
+        predicted(ensemble, "out")
+    each_by_itself(ensemble, decision="argmax")
+    with pytest.raises(ValueError, match=r"activation 'sigmoid' with decision 'argmax' is not known here"):
+        predicted(ensemble, "out")
+
+
+def test_the_plan_of_blended_tiles_tells_memory(ensemble, capsys):
+    volume(ensemble)
+    labels = ["--ensembles", "[null]", "--ensemble-labels", ensemble / "out.ome.zarr"]
+    predict_volume.main(arguments(ensemble, *labels, settings={**BLEND, "overlap": 0.25, "taper": 1}))
+    told = capsys.readouterr().err
+    assert "stitch blend, tiles of (3, 24, 24), 42 of them" in told
+    assert "memory about" in told
+    facts = io.open_volume(ensemble / "out.ome.zarr").attributes["prediction"]
+    assert (facts["spacing"], facts["taper"], facts["halo"]) == ([1, 16, 16], 1, [[1, 0, 0]] * 2)

@@ -60,3 +60,18 @@ def test_collapse_is_judged_on_the_last_evaluation_and_absent_classes_do_not_cou
 def test_refuses_a_history_without_evaluations(tmp_path):
     with pytest.raises(ValueError, match=r"a_1.csv: expected one run with evaluations"):
         ranked(tmp_path, [("a", 1, [])])
+
+
+def test_runs_without_evaluation_come_by_seed_without_a_score(tmp_path):
+    columns = ["experiment", "seed", "step", "epoch", "measure", "class", "value", "unit"]
+    paths = []
+    for seed in (7, 2):
+        rows = [("a", seed, step, 1, "training_loss", "all", 1.0, "1") for step in (10, 20)]
+        paths.append(str(tmp_path / f"{seed}.csv"))
+        io.write_table(paths[-1], pd.DataFrame(rows, columns=columns), {})
+    output = tmp_path / "ranking.csv"
+    rank_networks.main(["--histories", *paths, "--evaluated", "0", "--output", str(output)])
+    table = io.read_table(output)
+    assert list(table.columns) == rank_networks.COLUMNS
+    assert table[["rank", "seed", "best_step"]].to_numpy().tolist() == [[1, 2, 20], [2, 7, 20]]
+    assert table["eval_miou"].isna().all() and not table["collapsed"].any()

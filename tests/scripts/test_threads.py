@@ -43,7 +43,7 @@ def volumes(tmp_path_factory):
     reference = np.kron(rng.integers(0, 3, (43, 10, 9)), np.ones((1, 4, 4), int)).astype(np.uint8)
     predicted = np.where(rng.random(SHAPE) < 0.8, reference, 1).astype(np.uint8)
     reference[:, :2] = 255
-    left_out = {"left_out_slices": [7, *range(16, 24)]}
+    left_out = {"binning": [1, 1, 1], "left_out_slices": [7, *range(16, 24)]}
     floats = rng.normal(1000, 3, SHAPE).astype(np.float32)
     return {
         "image": stacks.save(folder / "image.ome.zarr", stacks.random_image(SHAPE), attributes=left_out),

@@ -1,5 +1,8 @@
 import picture_inputs as made_up
+import pytest
+import sparse_inputs as sparse
 
+import summarize_draws
 import write_summary
 from densecell import io
 
@@ -41,3 +44,23 @@ def test_says_so_when_there_is_no_test_region(tmp_path):
     metrics = made_up.metrics()
     html, table = write(tmp_path, metrics[metrics["role"] == "eval"])
     assert "No region has the role test" in html and set(table["measure"]) == {"n_runs", "n_collapsed"}
+
+
+def test_says_what_the_label_budget_shows_without_ranked_networks(tmp_path):
+    names = {name: str(tmp_path / f"{name}.csv") for name in ("output", "by-distance")}
+    overlap = sparse.write_overlap(tmp_path)
+    summarize_draws.main(["--overlap", *overlap, *(w for name, path in names.items() for w in (f"--{name}", path))])
+    arguments = ["--held-out", names["output"], "--by-distance", names["by-distance"], "--classes", sparse.CLASSES]
+    write_summary.main([*arguments, "--output", str(tmp_path / "s.html"), "--table", str(tmp_path / "s.csv")])
+    html, table = (tmp_path / "s.html").read_text(), io.read_table(tmp_path / "s.csv")
+    assert "How many labelled slices are enough?" in html and "Did training work?" not in html
+    assert html.count("resunet, nucleolus: Dice") == 2 and "with 3 slices" in html and "from a training slice" in html
+    shown = table[(table["experiment"] == "unet_n6") & (table["class"] == "nucleus")].set_index("predictor")["value"]
+    assert f"{shown['draws_mean']:.3f} (3 draws, SD {shown['draws_sd']:.3f}) with 6 slices" in html
+
+
+def test_refuses_to_summarize_nothing(tmp_path):
+    with pytest.raises(ValueError, match="expected --metrics with --ranking, or --held-out, found neither"):
+        write_summary.main(
+            ["--classes", "[]", "--output", str(tmp_path / "s.html"), "--table", str(tmp_path / "s.csv")]
+        )

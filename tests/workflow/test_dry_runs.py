@@ -35,7 +35,7 @@ def test_default_configuration_trains_what_it_names(project):
 
 
 def test_every_rule_is_planned_by_a_ready_configuration(project, tmp_path):
-    """By the default, by all targets of the paper on the phantom, or by the platelets with the released weights."""
+    """By the default, by all targets of the paper on the phantom, by the platelets with the released weights, or by the tumors."""
     released = {"name": "released", "path": "{data_root}/platelet/train-error-weights.tif", "axes": "zyx"}
     platelet = runs.read_config("config/platelet.yaml")
     runs.edit(platelet, "weight_maps", [*platelet["weight_maps"], released])
@@ -45,6 +45,8 @@ def test_every_rule_is_planned_by_a_ready_configuration(project, tmp_path):
     )
     arguments = runs.write_config(tmp_path / "platelet.yaml", {**platelet, "seeds_scale": 0.01})
     jobs |= runs.dry_run(project, *arguments)
+    for name in ("fibsem", "fibsem_context", "fibsem_networks"):
+        jobs |= runs.dry_run(project, "--configfile", f"config/{name}.yaml")
     assert runs.rules_of(jobs) | {runs.LAST} == {block.id for block in rule_blocks()}
 
 
@@ -105,6 +107,10 @@ BRANCHES = {
     "volume statistics": (
         {"normalization": {"method": "percentile", "scope": "volume", "context": [1, 8, 8]}},
         {"measure_intensity/subject1"},
+    ),
+    "even slices": (
+        {"normalization": {"slices": "match", "scope": "volume"}, "volumes[0].padding": 0},
+        {"correct_intensity/subject1", "plot_intensity/subject2", "measure_intensity/subject2"},
     ),
     "no alignment": ({"volumes[0].alignment.method": "none"}, {"align_volume/subject1", "plot_alignment/subject2"}),
     "no known drift": ({"volumes[0].truth": None}, {"align_volume/subject1"}),

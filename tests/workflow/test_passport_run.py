@@ -11,7 +11,7 @@ from densecell import files, passport, passport_text
 
 pytestmark = pytest.mark.slow
 KINDS = (".tif", ".png", ".csv", ".json", ".html", ".bib", ".safetensors", ".ome.zarr")
-FROM_NOTHING = {"make_phantom", "plot_network"}  # scripts that read no file
+FROM_NOTHING = {"make_phantom", "make_tumor_phantom", "plot_network"}  # scripts that read no file
 
 
 @pytest.fixture

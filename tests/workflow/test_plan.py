@@ -12,8 +12,9 @@ from torch.utils.flop_counter import FlopCounterMode
 import configuration
 import network_costs
 import plan
+import plan_jobs
 import plan_text
-from densecell import tiling, training, windows
+from densecell import evaluation, tiling, windows
 from densecell.devices import Computation
 from densecell.networks import NETWORKS, build_network
 from network_sizes import NETWORK_SIZES, output_size
@@ -38,6 +39,9 @@ SIZES = {
     "medicalnet": [(16, 112, 112), (8, 48, 40)],
     "deeplab_drn": [(1, 572, 572), (2, 160, 161)],
     "deeplab_resnet101": [(1, 572, 572), (2, 160, 161)],
+    "resunet": [(1, 512, 512), (2, 64, 96)],
+    "setr_pup": [(1, 512, 512), (2, 64, 96)],
+    "transunet": [(1, 512, 512), (2, 64, 96)],
 }
 ELSE = [(5, 300, 300), (3, 52, 60)]
 
@@ -93,6 +97,30 @@ def test_parameters_and_operations_are_those_of_torch(network, options):
         assert counted == pytest.approx(counter.get_total_flops(), rel=0.1)
 
 
+@pytest.mark.parametrize("form", ["paper", "code"])
+@pytest.mark.parametrize(
+    "options", [{}, {"norm": "instance", "shortcut_norm": False}, {"norm": "none", "base_width": 3}]
+)
+def test_the_residual_unet_is_counted_exactly_in_both_forms(form, options):
+    options = {"form": form, **options}
+    with torch.device("meta"):
+        module = build_network("resunet", n_classes=1, **options).eval()
+        image = torch.zeros(1, 1, 2, 64, 48)
+    with FlopCounterMode(display=False) as counter:
+        module(image)
+    assert network_costs.parameters("resunet", 1, options) == sum(p.numel() for p in module.parameters())
+    assert network_costs.forward_flops("resunet", (2, 64, 48), 1, options) == counter.get_total_flops()
+
+
+@pytest.mark.parametrize("network", ["setr_pup", "transunet"])
+@pytest.mark.parametrize("size", ["small", "base", "large"])
+def test_transformers_are_counted_exactly_in_every_size(network, size):
+    options = {"size": size, "side_px": 128, "base_width": 8}
+    with torch.device("meta"):
+        module = build_network(network, n_classes=1, **options)
+    assert network_costs.parameters(network, 1, options) == sum(p.numel() for p in module.parameters())
+
+
 PUBLISHED = {
     "hybrid_2d3d_333": 10_267_022,
     "hybrid_2d3d_no_333": 9_916_238,
@@ -139,7 +167,7 @@ def test_given_steps_win_and_evaluations_are_counted():
     tiny = costs()
     hybrid = tiny.config["experiments"][0]
     window = 3 * network_costs.forward_flops("hybrid_2d3d_333", (3, 48, 48), 7, hybrid["options"])
-    evaluation = tiny.prediction(hybrid, tiny.eval_images[0])  # in the same windows, of the image with its context
+    evaluation = tiny.prediction(hybrid, tiny.eval_images["eval"])  # in the same windows, of the image with its context
     assert tiny.evaluation_flops(hybrid) == evaluation
     run = tiny.training(hybrid)
     assert run["steps"] == 8
@@ -166,20 +194,20 @@ def test_the_training_evaluates_when_the_plan_says(network, window, tile, contex
     found = plan.Costs(configuration.resolve(config, PRESETS))
     experiment = found.config["experiments"][0]
     per_epoch = found.training(experiment)["steps_per_epoch"]
-    (shape,) = found.eval_images
+    (shape,) = found.eval_images.values()
     assert (shape == [10, 52, 104]) == (context == [0, 0, 0])
     trained = build_network(network, n_classes=7, base_width=4)
     tile, computation = tuple(tile or window), Computation("cpu", "float32")
-    voxels = training.evaluation_voxels(trained, tile, [SimpleNamespace(image=torch.empty(shape))], computation)
-    expected = training.evaluation_schedule(experiment["training"], per_epoch, window, voxels)
+    voxels = evaluation.evaluation_voxels(trained, tile, [SimpleNamespace(image=torch.empty(shape))], computation)
+    expected = evaluation.evaluation_schedule(experiment["training"], per_epoch, window, voxels)
     assert found.evaluations(experiment, per_epoch) == expected
     n_evaluations = -(-experiment["training"]["steps"] // expected[0])
     step = 3 * network_costs.forward_flops(network, window, 7, experiment["options"])
     (taken,) = {taken for taken, _ in found.evaluation_tiles(experiment)}
     forward = network_costs.forward_flops(network, taken, 7, experiment["options"])
-    evaluation = voxels / math.prod(taken) * forward  # of the tiles that the training passes through the network
+    one_evaluation = voxels / math.prod(taken) * forward  # of the tiles that the training passes through the network
     steps = experiment["training"]["steps"] * experiment["training"]["batch_size"]
-    assert found.training(experiment)["flops"] == pytest.approx(steps * step + n_evaluations * evaluation)
+    assert found.training(experiment)["flops"] == pytest.approx(steps * step + n_evaluations * one_evaluation)
 
 
 def test_tile_of_an_experiment_and_of_the_prediction():
@@ -192,6 +220,17 @@ def test_tile_of_an_experiment_and_of_the_prediction():
     predicted = costs(prediction__tile=[3, 104, 104])
     assert predicted.prediction(hybrid, shape) == 5 * tile
     assert predicted.evaluation_flops(hybrid) == tiny.evaluation_flops(hybrid)
+
+
+def test_blended_tiles_overlap_in_slices_and_have_a_margin_in_z():
+    blend = costs(prediction__stitch="blend")
+    hybrid, unet = blend.config["experiments"]
+    window = network_costs.forward_flops("hybrid_2d3d_333", (3, 48, 48), 7, hybrid["options"])
+    assert blend.prediction(hybrid, (9, 96, 144)) == 9 * 3 * 5 * window  # one of three slices is kept; every 24 px
+    window = network_costs.forward_flops("unet_2d", unet["window"], 7, unet["options"])
+    assert blend.prediction(unet, (9, 104, 156)) == 9 * 3 * 5 * window  # 52 px of labels, every 26
+    whole = costs(prediction__stitch="blend", prediction__overlap=0)
+    assert whole.prediction(unet, (9, 104, 156)) == 9 * 2 * 3 * window
 
 
 def test_flips_multiply_a_prediction_and_halo_tiles_are_counted_without_margins():
@@ -270,7 +309,7 @@ def test_report_of_the_tiny_configuration():
 def test_evaluations_of_regions_of_unknown_size_are_not_told():
     tiny = costs()
     assert len(plan_text.evaluation_texts(tiny)) > 0
-    tiny.eval_images.append([None, 52, 104])
+    tiny.eval_images["eval"] = [None, 52, 104]
     assert plan_text.evaluation_texts(tiny) == []
 
 
@@ -316,3 +355,51 @@ def test_a_run_says_it_in_one_line_and_its_jobs_say_nothing(finished_run):
     first = min((finished_run / ".snakemake/log").glob("*.log"), key=lambda path: path.name).read_text()
     assert first.count("plan: 4 training jobs in all") == 1 and "The plan" not in first
     assert not [path for path in (finished_run / "results/tiny/logs").rglob("*.log") if "plan:" in path.read_text()]
+
+
+# ------------------------------------------------------------------------------------------------- draws and targets
+def sparse_costs(**changes):
+    config = runs.read_config("tests/workflow/tiny_sparse.yaml")
+    for path, value in changes.items():
+        runs.edit(config, path.replace("__", "."), value)
+    return plan.Costs(configuration.resolve(config, PRESETS))
+
+
+def test_a_draw_has_a_batch_for_each_of_its_slices_and_no_evaluation():
+    found = sparse_costs()
+    forward = network_costs.forward_flops("resunet", (1, 64, 64), 2, {"base_width": 4})
+    for name, n in (("pair_n2", 2), ("pair_n4", 4)):
+        run = found.training(found.experiments[name])
+        assert (run["windows"], run["steps_per_epoch"], run["steps"]) == (2 * n, n, 6)
+        assert run["flops"] == 3 * forward * 2 * 6  # batches of 2
+        assert run["parameters"] == network_costs.parameters("resunet", 2, {"base_width": 4})
+
+
+def test_drawn_slices_of_the_grid_sampler_are_counted_one_by_one():
+    changes = {"sampler": "grid", "batch_size": 1, "steps": None, "epochs": 3}
+    found = sparse_costs(experiments__0__training=changes)
+    in_plane = plan.windows_per_epoch((1, 124, 120), (1, 64, 64), (1, 32, 32))
+    run = found.training(found.experiments["pair_n4"])
+    assert run["windows"] == 4 * in_plane and run["steps"] == 3 * 4 * in_plane
+
+
+def test_held_out_slices_are_counted_where_the_configuration_tells_them():
+    slices = {
+        f"labels__{i}__{key}": value for i in (0, 1) for key, value in (("boxes", None), ("slices", [0, 2, 5, 7, 9]))
+    }
+    found = sparse_costs(**slices)
+    assert [found.n_held_out(found.experiments[name]) for name in ("pair_n2", "pair_n4", "classes")] == [3, 1, 0]
+    pair = found.experiments["pair_n2"]
+    assert found.held_out(pair) == 3 * found.prediction(pair, (1, 124, 120))
+    assert found.predictions()[0] > sparse_costs(**slices, experiments__0__evaluate="none").predictions()[0]
+    estimates = plan_jobs.Jobs(found, on_gpu=False)
+    wildcards = {"experiment": "pair_n2", "seed": "1"}
+    estimate = estimates.estimate("score_held_out", "score_held_out", wildcards)
+    assert estimate["work_s"] == pytest.approx(found.held_out(pair) / plan_jobs.rate(plan_jobs.FORWARD_RATES, 4))
+
+
+def test_regions_of_an_experiment_are_those_that_cost():
+    found = sparse_costs()
+    assert [list(s) for s in found.shapes("train", names=["dense", "test"])] == [[4, 124, 120]]
+    assert found.scored({"experiments": ["classes"]}) == found.shapes("test")
+    assert found.eval_shapes(found.experiments["classes"]) == []

@@ -88,6 +88,19 @@ CONFIG_CHANGES = [
         "percentile",
         CHECKS + "measure_intensity/* normalize_region/* extract_labels/* " + COMPARISONS + WEIGHTS,
     ),
+    (
+        "normalization.slices",
+        "equalize",
+        "correct_intensity/* plot_intensity/* measure_intensity/* normalize_region/* extract_labels/* "
+        + COMPARISONS
+        + WEIGHTS,
+    ),
+    ("normalization.reference_slices", 5, NOTHING),  # read by correct_intensity, which isn't needed
+    (
+        "volumes[1].padding",
+        0,
+        "measure_intensity/subject2 " + of_region("test") + of_region("compare") + WHOLE,
+    ),
     ("checks.guard_nm", 20, CHECKS),
     ("checks.accept", ["guard_gap"], CHECKS),
     ("threads.training", 2, NOTHING),

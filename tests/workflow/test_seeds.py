@@ -74,3 +74,10 @@ def test_the_schema_says_what_seeds_may_be():
     seeds_schema = schema["properties"]["experiments"]["items"]["properties"]["seeds"]
     text = config_schema.describe(seeds_schema)
     assert text == "a whole number, 1 or more, at most 10000; or a list of whole numbers, each 0 or more"
+
+
+def test_an_ensemble_that_nothing_ranks_keeps_as_many_members_as_there_are():
+    config = with_seeds(20, [20], seeds_scale=0.1)
+    config["experiments"][0] |= {"evaluate": "none"}
+    assert configuration.resolve(config, PRESETS)["ensembles"][0]["top_k"] == [2]
+    assert configuration.resolve({**config, "seeds_scale": 1}, PRESETS)["ensembles"][0]["top_k"] == [20]

@@ -17,10 +17,12 @@ HELPERS = {
     "crate_entities",
     "figure_output",
     "gpu_choice",
+    "held_out_output",
     "paper_output",
     "progress",
     "rendering_output",
     "run_record",
+    "training_inputs",
     "watchdog",
 }  # modules that scripts share
 OUTSIDE_RULES = {"verify_results", "explain_result", "check_setup", "export_crate"}  # run by ./run.sh
@@ -28,9 +30,12 @@ SCRIPT_NAMES = sorted({p.stem for p in SCRIPTS.glob("*.py")} - HELPERS)
 
 ON_TORCH = {
     "augmentation",
+    "blend_choice",
+    "blending",
     "budget",
     "checkpoints",
     "devices",
+    "evaluation",
     "losses",
     "outputs",
     "prediction",

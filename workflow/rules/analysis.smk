@@ -72,17 +72,20 @@ rule gather_volume_fractions:
         "--code-hash {params.code:q} 2>&1 | tee {log:q}"
 
 
-TABLES = [f"{R}/tables/{name}.csv" for name in ("ranking", "metrics", "confusion", "volume_fractions")]
+# what has no members is not asked for: a configuration may have no ranked networks, no class maps, no whole volumes
+TABLES = [f"{R}/tables/ranking.csv"] * bool(EVALUATED)
+TABLES += [f"{R}/tables/metrics.csv", f"{R}/tables/confusion.csv"] * bool(confusion_files())
+TABLES += [f"{R}/tables/volume_fractions.csv"] * bool(fraction_files())
 
 
 # regions that two or more label sources cover: people and networks are compared there
-SHARED_REGIONS = [name for name in regions_of("compare") if len(references_of(name)) > 1]
+SHARED_REGIONS = [name for name in regions_of("compare") * bool(RANKED) if len(references_of(name)) > 1]
 
 
 rule compare_annotators:
     input:
         metrics=f"{R}/tables/metrics.csv",
-        chosen=[f"{R}/ensembles/{name}/chosen.json" for name in ENSEMBLES],
+        chosen=chosen_lists(RANKED),
     output:
         f"{R}/tables/annotator_agreement.csv",
     log:
@@ -105,7 +108,7 @@ rule plot_annotators:
         agreement=f"{R}/tables/annotator_agreement.csv",
         confusion=f"{R}/tables/confusion.csv",
         fractions=f"{R}/tables/volume_fractions.csv",
-        chosen=[f"{R}/ensembles/{name}/chosen.json" for name in ENSEMBLES],
+        chosen=chosen_lists(RANKED),
     output:
         agreement=report(
             f"{R}/figures/annotators_{{region}}.png",

@@ -1,10 +1,11 @@
 """What the checks of the inputs are told of a configuration; rules/checks.smk and `./run.sh check` ask the same."""
 
+SPARSE_KEYS = ("annotates", "slices", "boxes", "complete", "incomplete_slices")
 KEYS = {
     "volumes": ("name", "binning", "voxel_size_nm"),
-    "labels": ("name", "volume", "axes", "kind", "frame", "values", "origin"),
+    "labels": ("name", "volume", "axes", "kind", "frame", "values", "origin", *SPARSE_KEYS),
     "regions": ("name", "volume", "role", "frame", "z", "y", "x", "labels"),
-    "classes": ("name", "group"),
+    "classes": ("name", "group", "inside"),
 }
 
 
@@ -21,4 +22,7 @@ def check_settings(config, files_of):
         record["n_files"] = len(files_of(labels))
     for record, volume in zip(told["volumes"], config["volumes"]):
         record["is_aligned"] = volume["alignment"]["method"] != "none"
-    return {**told, "normalization": config["normalization"], "checks": config["checks"]}
+    normalization = {
+        key: config["normalization"][key] for key in ("method", "scope", "context")
+    }  # the checks see raw stacks
+    return {**told, "normalization": normalization, "checks": config["checks"]}

@@ -54,7 +54,7 @@ rule check_inputs:
     conda:
         "../../envs/imaging.yaml"
     params:
-        settings=as_json(check_settings(config, source_files)),
+        settings=as_json(check_settings(config, found_files)),
         label_files=option("--label-files", *source_words(*LABELS.values())),
         code=code("check_inputs"),
     message:

@@ -38,8 +38,11 @@ def by_name(key):
 
 
 VOLUMES, LABELS, REGIONS, PHANTOMS = (by_name(key) for key in ("volumes", "labels", "regions", "phantom"))
+TUMORS = [name for name, phantom in PHANTOMS.items() if phantom["preset"].startswith("biopsy")]
+PLATELETS = [name for name in PHANTOMS if name not in TUMORS]
 EXPERIMENTS, ENSEMBLES, WEIGHT_MAPS = (by_name(key) for key in ("experiments", "ensembles", "weight_maps"))
-CLASSES = json.dumps([{"name": c["name"], "group": c["group"]} for c in config["classes"]])
+CLASSES = json.dumps(configuration.class_records(config))
+CLASS_NAMES = [c["name"] for c in config["classes"]]
 ANNOTATION = "annotation"  # the experiment column of annotators, who are compared like networks
 
 # the computer that submits the jobs of a cluster seldom has a GPU itself, so a profile says what auto means for them
@@ -95,8 +98,20 @@ def select(record, *keys):
 
 
 def source_files(record):
-    """The files of a volume or label source: folders and globs are expanded, slices in natural order."""
+    """The files of a volume or label source: folders and globs are expanded, slices in natural order. A folder of a phantom is
+    itself the output of a job."""
+    if str(record["path"]).startswith(f"{R}/phantom/"):
+        return [os.path.normpath(record["path"])]
     return [str(file) for file in headers.input_files(record["path"])]
+
+
+def found_files(record):
+    """The files that a script will find for a source: of the sparse labels of a phantom one for each slice that is drawn."""
+    folder, name = os.path.split(os.path.normpath(str(record["path"])))
+    phantom = PHANTOMS.get(os.path.basename(os.path.dirname(folder)), {"sparse": []})
+    drawn = [d for d in phantom["sparse"] if (folder, name) == (f"{R}/phantom/{phantom['name']}/sparse", d["name"])]
+    slices = sorted({z for d in drawn for z in (*d["slices"], *d["incomplete_slices"])})
+    return [f"{record['path']}/z{z:04d}.tif" for z in slices] or source_files(record)
 
 
 def source_words(*records):
@@ -161,6 +176,6 @@ def all_runs():
     return [(e, seed) for e, experiment in EXPERIMENTS.items() for seed in experiment["seeds"]]
 
 
-def run_file(name):
-    """The file `name` of every training run."""
-    return [f"{R}/models/{e}/seed{s}/{name}" for e, s in all_runs()]
+def run_file(name, experiments=EXPERIMENTS):
+    """The file `name` of every training run of these experiments."""
+    return [f"{R}/models/{e}/seed{s}/{name}" for e, s in all_runs() if e in experiments]

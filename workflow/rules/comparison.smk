@@ -76,7 +76,7 @@ rule compute_ensemble_gain:
     conda:
         "../../envs/imaging.yaml"
     params:
-        ensembles=as_json(list(ENSEMBLES)),
+        ensembles=as_json(RANKED),
         coverage=COMPARISON["confidence"],
         code=code("compute_ensemble_gain"),
     message:
@@ -90,7 +90,7 @@ rule compute_ensemble_gain:
 rule plot_ensemble_gain:
     input:
         gain=f"{R}/tables/ensemble_gain.csv",
-        chosen=[f"{R}/ensembles/{name}/chosen.json" for name in ENSEMBLES],
+        chosen=chosen_lists(RANKED),
     output:
         report(
             f"{R}/figures/ensemble_gain.png",
@@ -118,4 +118,5 @@ rule plot_ensemble_gain:
 COMPARISON_TABLES = [
     f"{R}/tables/{name}.csv" for name in ("network_comparison", "network_comparison_text", "ensemble_gain")
 ]
-COMPARISON_FIGURES = [f"{R}/figures/{name}.png" for name in ("network_comparison", "ensemble_gain")]
+COMPARISON_TABLES = COMPARISON_TABLES if RANKED else []
+COMPARISON_FIGURES = [f"{R}/figures/{name}.png" for name in ("network_comparison", "ensemble_gain") if RANKED]

@@ -15,8 +15,18 @@ from network_sizes import (
     output_size,
 )
 
-NAMED = ("classes", "phantom", "volumes", "labels", "regions", "weight_maps", "experiments", "ensembles")
-RESERVED_CLASSES = ("unlabelled", "all", "organelles")  # words that tables and labels use for something else
+NAMED = (
+    "classes",
+    "phantom",
+    "volumes",
+    "labels",
+    "regions",
+    "weight_maps",
+    "experiments",
+    "ensembles",
+    "compositions",
+)
+RESERVED_CLASSES = ("unlabelled", "other", "all", "organelles")  # words that tables and labels use for something else
 
 LONGEST_COMMAND = 110_000  # bytes; Linux takes 131,072 in one word, and a command is one
 
@@ -27,6 +37,12 @@ def names_in(config, section):
 
 def by_name(config, section):
     return {record["name"]: record for record in config[section] if record["name"] is not None}
+
+
+def named_labels(region):
+    """(key, name) of the label sources that a region names; several where they are combined."""
+    for key, names in region["labels"].items():
+        yield from ((key, name) for name in ([names] if not isinstance(names, list) else names))
 
 
 def unknown_name(path, name, section, known):
@@ -54,15 +70,19 @@ def check_names(config, preset_names):
     references = [(f"labels[{i}].volume", r["volume"], "volumes") for i, r in enumerate(config["labels"])]
     for i, region in enumerate(config["regions"]):
         references.append((f"regions[{i}].volume", region["volume"], "volumes"))
-        references += [(f"regions[{i}].labels.{key}", name, "labels") for key, name in region["labels"].items()]
+        references += [(f"regions[{i}].labels.{key}", name, "labels") for key, name in named_labels(region)]
     for i, experiment in enumerate(config["experiments"]):
-        references.append((f"experiments[{i}].weight_map", experiment["weight_map"], "weight_maps"))
+        if experiment["weight_map"] != "none":  # no weights
+            references.append((f"experiments[{i}].weight_map", experiment["weight_map"], "weight_maps"))
         yield from unknown_name(f"experiments[{i}].preset", experiment["preset"], "config/presets.yaml", preset_names)
     for i, ensemble in enumerate(config["ensembles"]):
         references += [
             (join("ensembles", i, "experiments", j), n, "experiments")
             for j, n in enumerate(ensemble["experiments"] or ())
         ]
+    for i, composition in enumerate(config["compositions"]):
+        names = enumerate(composition["ensembles"] or ())
+        references += [(join("compositions", i, "ensembles", j), n, "ensembles") for j, n in names]
     for i, full in enumerate(config["prediction"]["full_volumes"]):
         where = f"prediction.full_volumes[{i}]"
         references += [(f"{where}.{key}", full[key], key + "s") for key in ("volume", "ensemble")]
@@ -100,15 +120,6 @@ def check_classes(config):
     for i, experiment in enumerate(config["experiments"]):
         for j, name in enumerate(experiment["targets"] or ()):
             yield from unknown_name(join("experiments", i, "targets", j), name, "classes", names)
-        if (
-            experiment["targets"]
-            and list(experiment["targets"]) != list(names)
-            and set(experiment["targets"]) <= set(names)
-        ):
-            hint = "Remove it; fewer classes than the configuration's can't be trained yet."
-            yield Finding(
-                f"experiments[{i}].targets", ", ".join(experiment["targets"]), "null, or all classes in order", hint
-            )
     for i, labels in enumerate(config["labels"]):
         yield from _check_values(f"labels[{i}].values", labels["values"] or (), names)
 
@@ -116,7 +127,7 @@ def check_classes(config):
 def _check_values(path, records, names):
     owner = {}
     for j, record in enumerate(records):
-        yield from unknown_name(f"{path}[{j}].class", record["class"], "classes", [*names, "unlabelled"])
+        yield from unknown_name(f"{path}[{j}].class", record["class"], "classes", [*names, "unlabelled", "other"])
         kinds = [key for key in ("values", "colors") if record.get(key) is not None]
         if len(kinds) != 1 or (set(kinds) - {kind for kind, _ in owner} and owner):
             hint = "Give values for gray label images or colors for color ones, the same in all records."
@@ -158,10 +169,14 @@ def check_options(config):
             )
 
 
-def tile_of_numbers(prediction):
-    """The tile of stitch depth, which the networks take as it is; None for none, for words, and with stitch halo."""
+def tile_of_numbers(prediction, window):
+    """The tile of stitch depth, which the networks take as it is; of stitch blend, which fits its depth itself, with that of the
+    window; None for none, for words, and with stitch halo."""
     tile = prediction["tile"]
-    return tile if tile and prediction["stitch"] == "depth" and all(isinstance(n, int) for n in tile) else None
+    if not tile or not window or prediction["stitch"] == "halo":
+        return None
+    tile = [window[0], *tile[1:]] if prediction["stitch"] == "blend" else tile
+    return tile if all(isinstance(n, int) for n in tile) else None
 
 
 def check_networks(config):
@@ -179,7 +194,7 @@ def check_networks(config):
         sizes = {
             f"{where}.window": window,
             f"{where}.tile": experiment["tile"],
-            "prediction.tile": tile_of_numbers(config["prediction"]),
+            "prediction.tile": tile_of_numbers(config["prediction"], window),
         }
         for path, size in sizes.items():
             if size and output_size(network, size, options) is None:
@@ -220,13 +235,14 @@ def check_ensembles(config):
                     f"at most {LONGEST_COMMAND // 1000} kB, what a command may hold on Linux",
                     "Set n_singles, lower random_draws, or use fewer seeds.",
                 )
-        if any(e["targets"] != members[0]["targets"] for e in members):
-            yield Finding(
-                f"ensembles[{i}].experiments",
-                "experiments with different targets",
-                "equal targets",
-                "Make one ensemble of each.",
-            )
+        for key in ("targets", "activation", "threshold", "compose"):
+            if any(e[key] != members[0][key] for e in members):
+                yield Finding(
+                    f"ensembles[{i}].experiments",
+                    f"experiments with different {key}",
+                    f"equal {key}",
+                    "Make one ensemble of each.",
+                )
 
 
 def prediction_command_bytes(config, ensemble, members):

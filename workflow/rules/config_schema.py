@@ -227,7 +227,7 @@ def describe(schema):
         return f"a list of records{nullable}"
     if "array" in kinds:
         text = _describe_list(schema)
-        if "string" in kinds:
+        if "string" in kinds and "integer" not in kinds:
             text = (
                 f"{bounds(schema).removeprefix('or ')}, or {text}" if "words" in schema else "text, or a list of text"
             )

@@ -15,12 +15,18 @@ import config_checks
 import config_schema
 import config_text
 import data_checks
+import draw_checks
+import grids
+import label_checks
+import label_places
 import paper_config
 import prediction_checks
 import public_datasets
 import rendering_checks
 import seeds
+import training_checks
 import weight_map_checks
+from network_sizes import NETWORK_OPTIONS
 
 SCHEMA_DIR = Path(__file__).resolve().parent.parent / "schemas"
 
@@ -37,8 +43,13 @@ def load_presets(path):
 
 def resolve(config, presets, schema_dir=SCHEMA_DIR):
     """The configuration as the rules use it: experiments merged onto their presets, defaults filled in, and
-    {data_root} and {results_dir} replaced in paths, seeds as lists, scaled. What the schema refuses becomes its
-    default, or None."""
+    {data_root} and {results_dir} replaced in paths, grids as their experiments, seeds as lists, scaled. What the schema
+    refuses becomes its default, or None."""
+    return _resolved(config, presets, schema_dir)[0]
+
+
+def _resolved(config, presets, schema_dir):
+    """(the resolved configuration, where records of grids come from)."""
     full, preset_schema = _schemas(schema_dir)
     config, presets = config_schema.with_text_keys(config), config_schema.with_text_keys(presets)
     by_name = {p["name"]: p for p in config_schema.fill(presets, preset_schema)["presets"]}
@@ -54,7 +65,8 @@ def resolve(config, presets, schema_dir=SCHEMA_DIR):
             record[key] = public_datasets.expanded(written, folders["data_root"])
             if record[key] != written:  # jobs are told the same words before a download and after it
                 record["words"] = written
-    return {**seeds.apply(resolved), **folders}
+    resolved, origins = grids.expanded(resolved)
+    return {**seeds.apply(resolved), **folders}, origins
 
 
 def _schemas(schema_dir):
@@ -62,9 +74,13 @@ def _schemas(schema_dir):
 
 
 def _merged(experiment, preset):
-    """An experiment's keys on top of its preset's, mappings merged; weight_map null means the preset's."""
+    """An experiment's keys on top of its preset's, mappings merged; weight_map null means the preset's. Options of the preset that
+    the network doesn't have are left out."""
     if preset is None:
         return experiment
+    known = NETWORK_OPTIONS.get(str(experiment.get("network")))
+    options = preset.get("options") or {}
+    preset = {**preset, "options": {k: v for k, v in options.items() if known is None or k in known}}
     own = {k: v for k, v in experiment.items() if not (k == "weight_map" and v is None)}
     return _overlaid({k: v for k, v in preset.items() if k != "name"}, own)
 
@@ -84,8 +100,9 @@ def _substituted(path, folders):
 
 
 def class_records(config):
-    """The classes as a list of {"name", "group"}, in the order of their numbers."""
-    return [{"name": c["name"], "group": c["group"]} for c in config["classes"]]
+    """The classes as a list of {"name", "group"} and, where it is set, "inside", in the order of their numbers."""
+    keys = ("name", "group", "inside")
+    return [{k: c[k] for k in keys if c.get(k) is not None} for c in config["classes"]]
 
 
 # ------------------------------------------------------------------------------------------------------ check
@@ -96,20 +113,23 @@ def check(config, presets, schema_dir=SCHEMA_DIR):
     if unprintable:  # no other message may repeat such a text
         return unprintable
     config, presets = config_schema.with_text_keys(config), config_schema.with_text_keys(presets)
-    resolved = resolve(config, presets, schema_dir)
+    resolved, origins = _resolved(config, presets, schema_dir)
     preset_names = [p["name"] for p in config_schema.fill(presets, preset_schema)["presets"]]
     shapes = {}  # ("volumes" or "labels", name) -> (Z, Y, X) of the files, from check_files
+    in_files = [*config_schema.findings(presets, preset_schema), *config_schema.findings(config, full)]
     found = itertools.chain(
         config_text.check_paths(resolved),
-        config_schema.findings(presets, preset_schema),
-        config_schema.findings(config, full),
         config_checks.check_names(resolved, preset_names),
         config_checks.check_classes(resolved),
+        label_checks.check_inside(resolved),
+        label_checks.check_annotations(resolved),
         data_checks.check_files(resolved, shapes),
         data_checks.check_regions(resolved, shapes),
         data_checks.check_region_labels(resolved),
         data_checks.check_overlaps(resolved, shapes),
-        data_checks.check_labels(resolved, shapes),
+        label_places.check_labels(resolved, shapes),
+        label_places.check_slices(resolved, shapes),
+        label_checks.check_trained(resolved, shapes),
         config_checks.check_options(resolved),
         config_checks.check_networks(resolved),
         data_checks.check_windows(resolved, shapes),
@@ -120,9 +140,11 @@ def check(config, presets, schema_dir=SCHEMA_DIR):
         analysis_checks.check_analysis(resolved, shapes),
         rendering_checks.check_renderings(resolved, shapes),
         weight_map_checks.check_weight_maps(resolved, shapes),
+        training_checks.check_trainings(resolved),
+        draw_checks.check_draws(resolved),
     )
     first = {}
-    for finding in found:
+    for finding in itertools.chain(in_files, (f._replace(path=grids.told(f.path, origins)) for f in found)):
         first.setdefault((finding.path, finding.found), finding)
     return list(first.values())
 

@@ -9,15 +9,19 @@ from pathlib import Path
 import config_text
 import headers
 import public_datasets
-from config_checks import by_name, unknown_name
+from config_checks import by_name, named_labels, unknown_name
 from config_schema import Finding, show
 from network_sizes import NETWORK_SIZES, output_size
 
+# what the rules make_phantom and make_tumor_phantom write of a stack
+PLATELET_FILES = ("image.tif", "labels.tif", "annotator_1.tif", "annotator_2.tif", "cells.tif", "organelles.tif")
+TUMOR_FILES = ("image.tif", "labels.tif", "cells.tif", "organelles.tif")
 MISSING = ("existing files", "an existing table")  # what is expected where an input file is not there
 
 
 def check_files(config, shapes):
     """Input files exist, have no gaps, and are as large as declared. Fills `shapes`."""
+    yield from _check_drawn(config)
     phantom_folder = str(Path(config["results_dir"]) / "phantom") + "/"
     for section in ("volumes", "labels"):
         for i, record in enumerate(config[section]):
@@ -51,7 +55,32 @@ def _check_phantom(where, record, name, phantoms):
     if size and true_size and size != true_size:
         expected = f"{show(true_size)}, as in phantom '{name}'"
         yield Finding(f"{where}.voxel_size_nm", show(size), expected, "Make the two equal.")
-    return phantom.get("shape")
+    file = str(Path(record["path"])).partition(f"/phantom/{name}/")[2]
+    drawn = [f"sparse/{d['name']}" for d in phantom.get("sparse") or () if d and d.get("name")]
+    made = PLATELET_FILES if str(phantom.get("preset")).startswith("subject") else TUMOR_FILES
+    if phantom and phantom.get("preset") and file not in (*made, *drawn):
+        expected = f"what phantom '{name}' makes: {', '.join((*made, *drawn))}"
+        yield Finding(f"{where}.path", show(record["path"]), expected, f"Correct the path, or add to phantom '{name}'.")
+    return (
+        None if file in drawn else phantom.get("shape")
+    )  # which slices are drawn is told by names of files not there yet
+
+
+def _check_drawn(config):
+    """Findings about the slices of a phantom that labels are drawn in."""
+    for i, phantom in enumerate(config["phantom"]):
+        for j, drawn in enumerate(phantom["sparse"] if phantom["shape"] else ()):
+            where, n_slices = f"phantom[{i}].sparse[{j}]", phantom["shape"][0]
+            listed = {key: drawn[key] or [] for key in ("slices", "incomplete_slices")}
+            for key, slices in listed.items():
+                outside = [z for z in slices if z >= n_slices]
+                if outside:
+                    expected = f"slices of 0 to {n_slices - 1}, as the phantom has"
+                    yield Finding(f"{where}.{key}", show(outside), expected, "Correct or remove them.")
+            twice = sorted(set(listed["slices"]) & set(listed["incomplete_slices"]))
+            if twice:
+                expected = "slices that are not in slices too: of these all objects are drawn"
+                yield Finding(f"{where}.incomplete_slices", show(twice), expected, "Remove them from one of the two.")
 
 
 def check_source(where, record):
@@ -68,11 +97,11 @@ def check_source(where, record):
         yield Finding(f"{where}.path", found, MISSING[0], hint)
         return None
     gaps = headers.missing_numbers(files) if headers.is_series(path) else []
-    if gaps and not record.get("allow_gaps"):
+    if gaps and not record.get("allow_gaps") and not record.get("slices"):
         listed = ", ".join(map(str, gaps[:8])) + (f" and {len(gaps) - 8} more" if len(gaps) > 8 else "")
         hint = "Copy the missing slices, or set allow_gaps: true where they never existed."
         if where.startswith("labels"):
-            hint = "Copy the missing slices, or make two label sources, the second with its origin."
+            hint = "Copy the missing slices, or set slices: by_name where only these are labelled."
         elif not where.startswith("volumes"):
             hint = "Copy the missing slices."
         yield Finding(f"{where}.path", f"{len(files)} slices, missing {listed}", "slices numbered without a gap", hint)
@@ -87,7 +116,7 @@ def check_source(where, record):
         )
 
 
-def _box(region, volume, shapes):
+def region_box(region, volume, shapes):
     """The region as [(start, stop)] in z, y, x of the binned stack; None for an unknown end.
 
     Shifts are not known here: a raw region is only brought to binned voxels, and the crop that follows
@@ -125,7 +154,8 @@ def check_regions(config, shapes):
                 expected += f" ({size} raw voxels binned by {factor})" if end != size else ""
                 yield Finding(f"regions[{i}].{axis}", show(region[axis]), expected, "Make the range smaller.")
     roles = [region["role"] for region in config["regions"]]
-    for role in ("train", "eval") if None not in roles else ():
+    needed = ["train"] + ["eval"] * any(e["evaluate"] == "eval" for e in config["experiments"])
+    for role in needed if None not in roles else ():
         if role not in roles:
             expected = "a region to train on and one to choose checkpoints and members on"
             yield Finding("regions", f"no region of role {role}", expected, f"Add a region with role: {role}.")
@@ -136,7 +166,7 @@ def check_region_labels(config):
     volumes, labels = by_name(config, "volumes"), by_name(config, "labels")
     for i, region in enumerate(config["regions"]):
         where, role = f"regions[{i}]", region["role"]
-        for key, name in region["labels"].items():
+        for key, name in named_labels(region):
             source = labels.get(name)
             if source and source["volume"] in volumes and region["volume"] not in (None, source["volume"]):
                 found = f"'{name}', labels of volume '{source['volume']}'"
@@ -169,7 +199,7 @@ def check_overlaps(config, shapes):
             roles = {region["role"], other["role"]}
             if not same or len(roles) == 1 or roles == {"test", "compare"}:
                 continue
-            pairs = list(zip(_box(region, volume, shapes), _box(other, other_volume, shapes)))
+            pairs = list(zip(region_box(region, volume, shapes), region_box(other, other_volume, shapes)))
             box = [(max(a[0], b[0]), min((e for e in (a[1], b[1]) if e is not None), default=None)) for a, b in pairs]
             if all(stop is None or start < stop for start, stop in box):
                 text = ", ".join(f"{axis} [{a}, {'end' if b is None else b}]" for axis, (a, b) in zip("zyx", box))
@@ -181,56 +211,17 @@ def check_overlaps(config, shapes):
                 )
 
 
-def check_labels(config, shapes):
-    """Labels lie in their volume, and a region lies where its labels are."""
-    volumes, labels = by_name(config, "volumes"), by_name(config, "labels")
-    boxes = {}
-    for i, source in enumerate(config["labels"]):
-        volume, shape = volumes.get(source["volume"]), shapes.get(("labels", source["name"]))
-        whole = volume and shapes.get(("volumes", volume["name"]))
-        if not shape or not whole:
-            continue
-        factors = (1, 1, 1) if source["frame"] == "raw" else volume["binning"]
-        ends = [-(-n // b) for n, b in zip(whole, factors)]
-        stops = [o + n for o, n in zip(source["origin"], shape)]
-        if any(stop > end for stop, end in zip(stops, ends)):
-            yield Finding(
-                f"labels[{i}]",
-                f"(z, y, x) size {show(list(shape))} at origin {show(source['origin'])}",
-                f"labels within {show(ends)}, the size of volume '{volume['name']}'"
-                + (" after binning" if ends != list(whole) else ""),
-                "Correct axes, origin or frame (raw: before binning, aligned: after).",
-            )
-        factors = volume["binning"] if source["frame"] == "raw" else (1, 1, 1)
-        boxes[source["name"]] = [(o // b, -(-stop // b)) for o, stop, b in zip(source["origin"], stops, factors)]
-    for i, region in enumerate(config["regions"]):
-        for key, name in region["labels"].items():
-            if name in boxes and region["volume"] == labels[name]["volume"]:
-                pairs = zip("zyx", _box(region, volumes[region["volume"]], shapes), boxes[name])
-                outside = [
-                    f"{axis} {show(r)}"
-                    for axis, r, drawn in pairs
-                    if r[0] >= drawn[1] or (r[1] is not None and r[1] <= drawn[0])
-                ]
-                if outside:
-                    yield Finding(
-                        f"regions[{i}].labels.{key}",
-                        f"no labels of '{name}' in {', '.join(outside)}",
-                        f"a region within the labels, {show(boxes[name])} in (z, y, x)",
-                        "Move the region, or correct the origin of the labels.",
-                    )
-
-
 def check_windows(config, shapes):
-    """Every train region holds at least one output window of each experiment."""
+    """Every train region holds at least one output window of each experiment, but for the sampler that mirrors small ones."""
     volumes = by_name(config, "volumes")
     for i, experiment in enumerate(config["experiments"]):
         network, window = experiment["network"], experiment["window"]
         output = window and network in NETWORK_SIZES and output_size(network, window, experiment["options"])
-        for region in config["regions"] if output else ():
+        mirrored = experiment["training"]["sampler"] == "foreground"
+        for region in config["regions"] if output and not mirrored else ():
             if region["role"] != "train" or region["volume"] not in volumes:
                 continue
-            box = _box(region, volumes[region["volume"]], shapes)
+            box = region_box(region, volumes[region["volume"]], shapes)
             sizes = [None if stop is None else stop - start for start, stop in box]
             small = [f"{axis} {n} < {o}" for axis, n, o in zip("zyx", sizes, output) if n is not None and n < o]
             if small:
@@ -244,7 +235,7 @@ def check_windows(config, shapes):
 
 def region_shape(region, volume, shapes):
     """(size in z, y, x) of a region in binned voxels, None where the files don't tell; a crop by the alignment is unknown."""
-    return [None if stop is None else stop - start for start, stop in _box(region, volume, shapes)]
+    return [None if stop is None else stop - start for start, stop in region_box(region, volume, shapes)]
 
 
 def image_shape(region, volume, shapes, context):
@@ -252,7 +243,7 @@ def image_shape(region, volume, shapes, context):
     `region_shape`."""
     whole = region_shape({"z": None, "y": None, "x": None, "frame": "aligned"}, volume, shapes)
     sizes = []
-    for (start, stop), size, around in zip(_box(region, volume, shapes), whole, context):
+    for (start, stop), size, around in zip(region_box(region, volume, shapes), whole, context):
         if stop is None or (size is None and around):
             sizes.append(None)
         else:

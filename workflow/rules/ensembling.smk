@@ -1,4 +1,5 @@
-"""Member lists of the best k networks, and the k the eval regions choose; each ensemble by itself."""
+"""Member lists of the best k networks, and the k the eval regions choose; each ensemble by itself. Without evaluation on eval
+regions the members come by seed, and there is one k."""
 
 
 rule rank_candidates:
@@ -12,12 +13,13 @@ rule rank_candidates:
     conda:
         "../../envs/imaging.yaml"
     params:
+        evaluated=lambda w: int(is_evaluated(w.ensemble)),
         code=code("rank_networks"),
     message:
         "Ranking the candidates of {wildcards.ensemble} by eval MIoU"
     shell:
         f"python {SCRIPTS}/rank_networks.py "
-        "--histories {input:q} --output {output:q} "
+        "--histories {input:q} --evaluated {params.evaluated:q} --output {output:q} "
         "--code-hash {params.code:q} 2>&1 | tee {log:q}"
 
 
@@ -34,6 +36,7 @@ rule build_ensemble:
         "../../envs/torch.yaml"
     params:
         experiments=lambda w: as_json(ENSEMBLES[w.ensemble]["experiments"]),
+        evaluated=lambda w: int(is_evaluated(w.ensemble)),
         classes=CLASSES,
         code=code("build_ensemble"),
     message:
@@ -41,7 +44,7 @@ rule build_ensemble:
     shell:
         f"python {SCRIPTS}/build_ensemble.py "
         "--ranking {input.ranking:q} --checkpoints {input.checkpoints:q} "
-        "--name {wildcards.ensemble:q} --experiments {params.experiments:q} --top-k {wildcards.k:q} "
+        "--evaluated {params.evaluated:q} --name {wildcards.ensemble:q} --experiments {params.experiments:q} --top-k {wildcards.k:q} "
         "--classes {params.classes:q} --output {output:q} --code-hash {params.code:q} 2>&1 | tee {log:q}"
 
 
@@ -60,6 +63,7 @@ rule list_candidates:
         experiments=lambda w: as_json(ENSEMBLES[w.ensemble]["experiments"]),
         largest=lambda w: max(ENSEMBLES[w.ensemble]["top_k"]),
         singles=lambda w: as_json(singles_of(w.ensemble)),
+        evaluated=lambda w: int(is_evaluated(w.ensemble)),
         classes=CLASSES,
         code=code("build_ensemble"),
     message:
@@ -67,14 +71,14 @@ rule list_candidates:
     shell:
         f"python {SCRIPTS}/build_ensemble.py "
         "--ranking {input.ranking:q} --checkpoints {input.checkpoints:q} "
-        "--name {wildcards.ensemble:q} --experiments {params.experiments:q} --top-k {params.largest:q} "
+        "--evaluated {params.evaluated:q} --name {wildcards.ensemble:q} --experiments {params.experiments:q} --top-k {params.largest:q} "
         "--also {params.singles:q} --classes {params.classes:q} --output {output:q} "
         "--code-hash {params.code:q} 2>&1 | tee {log:q}"
 
 
 rule choose_ensemble:
     input:
-        metrics=f"{R}/ensembles/{{ensemble}}/eval_metrics.csv",
+        metrics=lambda w: f"{R}/ensembles/{w.ensemble}/eval_metrics.csv" if is_ranked(w.ensemble) else [],
         member_lists=lambda w: [f"{R}/ensembles/{w.ensemble}/top{k}.json" for k in ENSEMBLES[w.ensemble]["top_k"]],
     output:
         f"{R}/ensembles/{{ensemble}}/chosen.json",
@@ -85,11 +89,12 @@ rule choose_ensemble:
         "../../envs/imaging.yaml"
     params:
         top_k=lambda w: as_json(ENSEMBLES[w.ensemble]["top_k"]),
+        metrics=lambda w, input: option("--metrics", input.metrics),
         code=code("choose_ensemble"),
     message:
         "Choosing k for {wildcards.ensemble} on the eval regions"
     shell:
         f"python {SCRIPTS}/choose_ensemble.py "
-        "--metrics {input.metrics:q} --name {wildcards.ensemble:q} "
+        "{params.metrics:q} --name {wildcards.ensemble:q} "
         "--top-k {params.top_k:q} --member-lists {input.member_lists:q} --output {output:q} "
         "--code-hash {params.code:q} 2>&1 | tee {log:q}"

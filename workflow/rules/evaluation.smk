@@ -55,7 +55,7 @@ rule compute_metrics:
 
 rule compute_eval_metrics:
     input:
-        lambda w: [f"{R}/confusion/{region}/reference/{w.ensemble}.csv" for region in regions_of("eval")],
+        lambda w: [f"{R}/confusion/{region}/reference/{w.ensemble}.csv" for region in eval_scored(w.ensemble)],
     output:
         f"{R}/ensembles/{{ensemble}}/eval_metrics.csv",
     log:
@@ -64,7 +64,7 @@ rule compute_eval_metrics:
     conda:
         "../../envs/imaging.yaml"
     params:
-        roles=roles(regions_of("eval")),
+        roles=lambda w: roles(eval_scored(w.ensemble)),
         classes=CLASSES,
         code=code("compute_metrics"),
     message:

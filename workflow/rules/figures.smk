@@ -2,8 +2,7 @@
 
 COLORS = as_json({c["name"]: config["figures"]["colors"][c["name"]] for c in config["classes"]})
 DPI = config["figures"]["dpi"]
-CHOSEN = [f"{R}/ensembles/{name}/chosen.json" for name in ENSEMBLES]
-USED_WEIGHT_MAPS = sorted({e["weight_map"] for e in EXPERIMENTS.values()})
+USED_WEIGHT_MAPS = sorted({e["weight_map"] for e in EXPERIMENTS.values()} - {"none"})
 
 
 rule plot_alignment:
@@ -35,6 +34,34 @@ rule plot_alignment:
         "--shifts {input.shifts:q} --before {input.before[0]:q} "
         "--after {input.after[0]:q} {params.truth:q} --binning {params.binning:q} --title {wildcards.volume:q} "
         "--dpi {params.dpi:q} --output {output:q} --code-hash {params.code:q} 2>&1 | tee {log:q}"
+
+
+rule plot_intensity:
+    input:
+        slices=f"{R}/corrected/{{volume}}/intensity_slices.csv",
+        before=with_sidecar(f"{R}/aligned/{{volume}}/image.ome.zarr"),
+        after=with_sidecar(f"{R}/corrected/{{volume}}/image.ome.zarr"),
+    output:
+        report(
+            f"{R}/figures/intensity_{{volume}}.png",
+            caption="../report/intensity.rst",
+            category="2 Preprocessing",
+            labels={"result": "Gray values of the slices: {volume}"},
+        ),
+    log:
+        f"{R}/logs/plot_intensity/{{volume}}.log",
+    conda:
+        "../../envs/report.yaml"
+    params:
+        method=config["normalization"]["slices"],
+        dpi=DPI,
+        code=code("plot_intensity"),
+    message:
+        "Drawing the gray values of {wildcards.volume}"
+    shell:
+        f"python {SCRIPTS}/plot_intensity.py "
+        "--slices {input.slices:q} --before {input.before[0]:q} --after {input.after[0]:q} --method {params.method:q} "
+        "--title {wildcards.volume:q} --dpi {params.dpi:q} --output {output:q} --code-hash {params.code:q} 2>&1 | tee {log:q}"
 
 
 rule plot_weight_map:
@@ -110,7 +137,7 @@ rule plot_network:
         network=lambda w: EXPERIMENTS[w.experiment]["network"],
         options=lambda w: as_json(EXPERIMENTS[w.experiment]["options"]),
         window=lambda w: as_json(EXPERIMENTS[w.experiment]["window"]),
-        classes=CLASSES,
+        classes=lambda w: target_records(w.experiment),
         dpi=DPI,
         code=lambda w: code("plot_network", EXPERIMENTS[w.experiment]["network"]),
     message:
@@ -126,7 +153,7 @@ rule plot_ranking:
     input:
         ranking=f"{R}/tables/ranking.csv",
         metrics=f"{R}/tables/metrics.csv",
-        chosen=CHOSEN,
+        chosen=chosen_lists(RANKED),
     output:
         report(
             f"{R}/figures/ranking.png",
@@ -153,8 +180,8 @@ rule plot_ranking:
 rule plot_segmentation:
     input:
         image=with_sidecar(f"{R}/regions/{{region}}/image.ome.zarr"),
-        reference=lambda w: with_sidecar(f"{R}/regions/{w.region}/labels_{references_of(w.region)[0]}.ome.zarr"),
-        folders=lambda w: [f"{R}/predictions/{w.region}/{e}" for e in ENSEMBLES],
+        reference=class_labels_of,
+        folders=lambda w: [f"{R}/predictions/{w.region}/{e}" for e in ensembles_of(w.region)],
     output:
         report(
             f"{R}/figures/segmentation_{{region}}.png",
@@ -167,6 +194,7 @@ rule plot_segmentation:
     conda:
         "../../envs/report.yaml"
     params:
+        reference=lambda w, input: option("--reference", *input.reference[:1]),
         predictions=lambda w: [path for _, path in shown(w.region)],
         predictors=lambda w: as_json([title for title, _ in shown(w.region)]),
         n_slices=config["figures"]["slices_per_region"],
@@ -178,7 +206,7 @@ rule plot_segmentation:
         "Drawing the segmentation of {wildcards.region}"
     shell:
         f"python {SCRIPTS}/plot_segmentation.py "
-        "--image {input.image[0]:q} --reference {input.reference[0]:q} "
+        "--image {input.image[0]:q} {params.reference:q} "
         "--predictions {params.predictions:q} --predictors {params.predictors:q} --title {wildcards.region:q} "
         "--n-slices {params.n_slices:q} --colors {params.colors:q} --classes {params.classes:q} --dpi {params.dpi:q} "
         "--output {output:q} --code-hash {params.code:q} 2>&1 | tee {log:q}"
@@ -197,6 +225,9 @@ rule plot_volume:
         ),
     log:
         f"{R}/logs/plot_volume/{{volume}}_{{ensemble}}.log",
+    wildcard_constraints:  # of subject1_pair_n7 only names tell which part is the volume
+        volume=names_only(VOLUMES),
+        ensemble=names_only([*ENSEMBLES, *COMPOSITIONS]),
     conda:
         "../../envs/report.yaml"
     params:
@@ -220,7 +251,7 @@ rule plot_volume:
 rule plot_confusion:
     input:
         confusion=f"{R}/tables/confusion.csv",
-        chosen=CHOSEN,
+        chosen=chosen_lists(CLASS_MAPS),
     output:
         report(
             f"{R}/figures/confusion.png",
@@ -248,7 +279,7 @@ rule plot_confusion:
 rule plot_volume_fractions:
     input:
         fractions=f"{R}/tables/volume_fractions.csv",
-        chosen=CHOSEN,
+        chosen=chosen_lists(CLASS_MAPS),
     output:
         report(
             f"{R}/figures/volume_fractions.png",
@@ -276,10 +307,12 @@ rule plot_volume_fractions:
 
 rule write_summary:
     input:
-        metrics=f"{R}/tables/metrics.csv",
-        ranking=f"{R}/tables/ranking.csv",
-        fractions=f"{R}/tables/volume_fractions.csv",
-        chosen=CHOSEN,
+        metrics=[f"{R}/tables/metrics.csv"] * bool(RANKED),
+        ranking=[f"{R}/tables/ranking.csv"] * bool(RANKED),
+        fractions=[f"{R}/tables/volume_fractions.csv"] * bool(RANKED),
+        chosen=chosen_lists(RANKED),
+        held_out=[f"{R}/tables/held_out_metrics.csv"] * bool(HELD_OUT),
+        by_distance=[f"{R}/tables/held_out_by_distance.csv"] * bool(HELD_OUT),
     output:
         html=report(
             f"{R}/summary.html",
@@ -294,6 +327,13 @@ rule write_summary:
     conda:
         "../../envs/report.yaml"
     params:
+        regions=lambda w, input: [
+            *option("--metrics", *input.metrics),
+            *option("--ranking", *input.ranking),
+            *option("--volume-fractions", *input.fractions),
+            *option("--chosen", *input.chosen),
+        ],
+        draws=lambda w, input: option("--held-out", *input.held_out) + option("--by-distance", *input.by_distance),
         classes=CLASSES,
         margin_nm=config["analysis"]["volume_fractions"]["margin_nm"],
         code=code("write_summary"),
@@ -301,18 +341,21 @@ rule write_summary:
         "Writing the summary"
     shell:
         f"python {SCRIPTS}/write_summary.py "
-        "--metrics {input.metrics:q} --ranking {input.ranking:q} "
-        "--volume-fractions {input.fractions:q} --chosen {input.chosen:q} --classes {params.classes:q} "
+        "{params.regions:q} {params.draws:q} --classes {params.classes:q} "
         "--margin-nm {params.margin_nm:q} "
         "--table {output.table:q} --output {output.html:q} --code-hash {params.code:q} 2>&1 | tee {log:q}"
 
 
+# figure -> its members
+OF_TABLES = {"ranking": RANKED, "confusion": confusion_files(), "volume_fractions": fraction_files()}
 FIGURES = [
-    f"{R}/summary.html",
-    *(f"{R}/figures/{name}.png" for name in ("training_curves", "ranking", "confusion", "volume_fractions")),
+    *[f"{R}/summary.html"] * bool(RANKED or HELD_OUT),
+    f"{R}/figures/training_curves.png",
+    *(f"{R}/figures/{name}.png" for name, members in OF_TABLES.items() if members),
     *(f"{R}/figures/alignment_{v}.png" for v, record in VOLUMES.items() if record["alignment"]["method"] != "none"),
-    *(f"{R}/figures/weight_map_{w}_{r}.png" for w in USED_WEIGHT_MAPS for r in TRAIN),
-    *(f"{R}/figures/segmentation_{r}.png" for r in SCORED),
+    *(f"{R}/figures/intensity_{v}.png" for v in VOLUMES if IMAGES == "corrected"),
+    *(f"{R}/figures/weight_map_{w}_{r}.png" for w in USED_WEIGHT_MAPS for r in weighted_regions(w)),
+    *(f"{R}/figures/segmentation_{r}.png" for r in SCORED if ensembles_of(r)),
     *(f"{R}/figures/volume_{v}_{e}.png" for v, e in FULL),
 ]
 

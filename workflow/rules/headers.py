@@ -1,5 +1,6 @@
 """Which files a `path` of the configuration stands for, and what their headers say; no pixels are read."""
 
+import functools
 import glob
 import importlib.util
 import json
@@ -15,7 +16,12 @@ SLICE_SUFFIXES = (".png", ".tif", ".tiff")  # what a folder is searched for
 
 def natural_key(path):
     """Sort key that puts slice 2 before slice 10."""
-    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", Path(path).name)]
+    return _key(Path(path).name)
+
+
+@functools.lru_cache(2**17)  # thousands of slices, which several rules and checks ask for
+def _key(name):
+    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
 
 
 def is_series(path):
@@ -67,6 +73,26 @@ def missing_numbers(files):
         return []
     numbers = {int(n) for n in columns[varying[0]]}
     return sorted(set(range(min(numbers), max(numbers))) - numbers)
+
+
+def slice_numbers(files):
+    """The number of each file of a series of slices: the one in which the names differ, such as 7 and 12 for s1_z0007.tif and
+    s1_z0012.tif. Of a single file its only number.
+
+    Raises ValueError, in plain words, where the names don't tell. The same as in densecell/sparse_labels.py.
+    """
+    parts = [re.split(r"(\d+)", Path(f).stem) for f in files]
+    odd = next((f for f, p in zip(files, parts) if len(p) != len(parts[0]) or p[0::2] != parts[0][0::2]), None)
+    if odd is not None:
+        raise ValueError(f"{Path(files[0]).name} and {Path(odd).name} differ in more than a number")
+    columns = list(zip(*parts))[1::2]
+    varying = [column for column in columns if len(set(map(int, column))) > 1] or columns
+    if len(varying) != 1:
+        found = f"{len(varying)} numbers" + (" that differ" if len(files) > 1 else "") if columns else "no number"
+        raise ValueError(
+            f"{found} in the name{'s' * (len(files) > 1)} {Path(files[0]).name}" + ", ..." * (len(files) > 1)
+        )
+    return [int(n) for n in varying[0]]
 
 
 def stack_shape(files, axes):

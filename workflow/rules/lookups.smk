@@ -24,14 +24,174 @@ def aligned_of(name):
     return lambda w: f"{R}/aligned/{REGIONS[w.region]['volume']}/{name}"
 
 
+def flag(key):
+    """The option of a script that a key is handed to."""
+    return f"--{key.replace('_', '-')}"
+
+
+def sparse_options(labels):
+    """Arguments for a label source that covers a part of its stack or of the classes, where it does."""
+    keys = [key for key in ("annotates", "slices", "boxes", "incomplete_slices") if labels[key]]
+    options = [word for key in keys for word in (flag(key), as_json(labels[key]))]
+    return options + ([] if labels["complete"] else ["--complete", "false"])
+
+
+def label_stores(region, reference):
+    """The aligned labels that make up a reference of a region: of its one source, or of all that are combined."""
+    names = REGIONS[region]["labels"][reference]
+    folder = f"{R}/aligned/{REGIONS[region]['volume']}"
+    return [f"{folder}/labels_{name}.ome.zarr" for name in ([names] if isinstance(names, str) else names)]
+
+
+# where the images lie that regions are cut out of and that are predicted
+IMAGES = "aligned" if config["normalization"]["slices"] == "none" else "corrected"
+
+
+def image_of(volume):
+    """The image of a volume that regions are cut out of and that is predicted: its slices made even, or as aligned."""
+    return f"{R}/{IMAGES}/{volume}/image.ome.zarr"
+
+
 def intensity_of(wildcards):
-    return aligned_of("intensity.json")(wildcards) if config["normalization"]["scope"] == "volume" else []
+    """The numbers that normalize a whole volume, or nothing: each region has its own."""
+    volume = REGIONS[wildcards.region]["volume"]
+    return f"{R}/{IMAGES}/{volume}/intensity.json" if config["normalization"]["scope"] == "volume" else []
+
+
+def padding_of(volume):
+    """The gray value of a volume that is no image, as an option of a script."""
+    padding = VOLUMES[volume]["padding"]
+    return [] if padding is None else ["--padding", padding]
+
+
+# ----------------------------------------------------------------------------------------- experiments and their regions
+def regions_for(experiment, *roles):
+    """The regions with these roles that an experiment is trained, evaluated or scored on."""
+    own_regions = EXPERIMENTS[experiment]["regions"]
+    return [name for name in regions_of(*roles) if own_regions is None or name in own_regions]
+
+
+def eval_regions(experiment):
+    """The regions that evaluate an experiment in training; none where something else evaluates it, or nothing."""
+    return regions_for(experiment, "eval") if EXPERIMENTS[experiment]["evaluate"] == "eval" else []
+
+
+def targets_of(experiment):
+    """Names of the classes that an experiment predicts, in the order of its network's outputs."""
+    return EXPERIMENTS[experiment]["targets"] or CLASS_NAMES
+
+
+def target_records(experiment):
+    """The classes that an experiment predicts, as JSON."""
+    records = {record["name"]: record for record in json.loads(CLASSES)}
+    return json.dumps([records[name] for name in targets_of(experiment)])
+
+
+def target_stores(regions, targets, reference="reference"):
+    """The target maps of regions, region by region."""
+    return [f"{R}/regions/{r}/targets_{reference}/{target}.ome.zarr" for r in regions for target in targets]
+
+
+def draw_of(experiment):
+    """The table of the training slices that are drawn for an experiment, or nothing: all labelled ones."""
+    return f"{R}/draws/{experiment}.csv" if EXPERIMENTS[experiment]["draw"] else []
+
+
+def scored_regions(ensemble):
+    """The labelled regions that an ensemble is scored on: those of all its experiments."""
+    members = ENSEMBLES[ensemble]["experiments"]
+    return [name for name in SCORED if all(name in regions_for(e, "eval", "test", "compare") for e in members)]
+
+
+def has_all_classes(ensemble):
+    """Whether the targets of an ensemble are all classes, so that its class map can be compared class by class."""
+    return all(set(targets_of(e)) == set(CLASS_NAMES) for e in ENSEMBLES[ensemble]["experiments"])
+
+
+def is_evaluated(ensemble):
+    """Whether the eval regions rank the members of an ensemble."""
+    return all(EXPERIMENTS[e]["evaluate"] == "eval" for e in ENSEMBLES[ensemble]["experiments"])
+
+
+def is_ranked(ensemble):
+    """Whether the eval regions rank the members of an ensemble and choose its k, by the scores of its class maps."""
+    return is_evaluated(ensemble) and has_all_classes(ensemble)
+
+
+def ensembles_of(region):
+    """The ensembles that are scored on a region."""
+    return [name for name in ENSEMBLES if region in scored_regions(name)]
+
+
+def has_sigmoid(ensemble):
+    """Whether the members of an ensemble predict each target by itself."""
+    return any(EXPERIMENTS[e]["activation"] == "sigmoid" for e in ENSEMBLES[ensemble]["experiments"])
+
+
+def overlap_targets(ensemble):
+    return targets_of(ENSEMBLES[ensemble]["experiments"][0])
+
+
+def scored_on(experiment):
+    """The finer region that an experiment's held-out slices are scored on, as a list; none: the train regions."""
+    name = EXPERIMENTS[experiment]["scored_on"]
+    return [] if name is None else [name]
+
+
+def place_of(region):
+    """What the tables say of a region with its reference."""
+    return {"volume": REGIONS[region]["volume"], "region": region, "reference": "reference"}
+
+
+def chosen_lists(names):
+    return [f"{R}/ensembles/{name}/chosen.json" for name in names]
+
+
+CLASS_MAPS = [name for name in ENSEMBLES if has_all_classes(name)]
+RANKED = [name for name in ENSEMBLES if is_ranked(name)]
+EVALUATED = [name for name, e in EXPERIMENTS.items() if e["evaluate"] == "eval"]
+HELD_OUT = [name for name, e in EXPERIMENTS.items() if e["evaluate"] == "held_out"]
 
 
 # --------------------------------------------------------------------------------------------- training and prediction
 def weights_of(wildcards):
     name = EXPERIMENTS[wildcards.experiment]["weight_map"]
-    return [f"{R}/weight_maps/{name}/{region}.ome.zarr" for region in TRAIN]
+    regions = regions_for(wildcards.experiment, "train") if name != "none" else []
+    return [f"{R}/weight_maps/{name}/{region}.ome.zarr" for region in regions]
+
+
+def label_inputs(experiment, regions):
+    """What is trained or evaluated on: the class map of each region, with sigmoid a target map for each target."""
+    if EXPERIMENTS[experiment]["activation"] == "sigmoid":
+        return target_stores(regions, targets_of(experiment))
+    return [f"{R}/regions/{region}/labels_reference.ome.zarr" for region in regions]
+
+
+def training_inputs(wildcards):
+    """The inputs of a training by their names in the script; those that an experiment has none of are left out."""
+    name = wildcards.experiment
+    kind = "targets" if EXPERIMENTS[name]["activation"] == "sigmoid" else "labels"
+    train, evaluated = regions_for(name, "train"), eval_regions(name)
+    found = {
+        "train_images": [f"{R}/regions/{region}/image.ome.zarr" for region in train],
+        f"train_{kind}": label_inputs(name, train),
+        "train_weights": weights_of(wildcards),
+        "draw": [draw_of(name)] if draw_of(name) else [],
+        "eval_images": [f"{R}/regions/{region}/image.ome.zarr" for region in evaluated],
+        f"eval_{kind}": label_inputs(name, evaluated),
+    }
+    return {key: paths for key, paths in found.items() if paths}
+
+
+def training_options(wildcards):
+    """The same as words of a command."""
+    return [word for key, paths in training_inputs(wildcards).items() for word in (flag(key), *paths)]
+
+
+def weighted_regions(weight_map):
+    """The train regions whose classes a weight map balances: those of the experiments that name it."""
+    users = [e for e, record in EXPERIMENTS.items() if record["weight_map"] == weight_map]
+    return [r for r in regions_of("train") if not users or any(r in regions_for(e, "train") for e in users)]
 
 
 def recorded(wildcards):
@@ -82,6 +242,27 @@ def slabs_of(wildcards):
     return gather.slabs(f"{slabs}{wildcards.ensemble}/{{scatteritem}}")
 
 
+def composed_targets(composition):
+    """Names of the targets of a composition: those of its ensembles, one after another."""
+    first = (ENSEMBLES[e]["experiments"][0] for e in COMPOSITIONS[composition]["ensembles"])
+    return [target for experiment in first for target in targets_of(experiment)]
+
+
+def composed_volumes(wildcards):
+    """The probabilities of these targets in a volume."""
+    return [
+        f"{R}/volumes/{wildcards.volume}/{ensemble}/probabilities/{target}.ome.zarr"
+        for ensemble in COMPOSITIONS[wildcards.composition]["ensembles"]
+        for target in targets_of(ENSEMBLES[ensemble]["experiments"][0])
+    ]
+
+
+def volumes_composed(composition):
+    """The volumes that are predicted with all ensembles of a composition and keep the probabilities."""
+    kept = {pair for pair, job in FULL.items() if job["probabilities"]}
+    return [v for v in VOLUMES if all((v, e) in kept for e in COMPOSITIONS[composition]["ensembles"])]
+
+
 # ---------------------------------------------------------------------------------------------------------- evaluation
 def references_of(region):
     """The references a region is scored against, `reference` first: each label source where annotators are compared."""
@@ -90,11 +271,13 @@ def references_of(region):
 
 
 def confusion_files():
-    """One confusion table per region, reference and ensemble, and one of the other annotators where there are some."""
+    """One confusion table per region, reference and ensemble of all classes, and one of the other annotators where there are
+    some."""
     files = []
     for region in SCORED:
         for reference in references_of(region):
-            names = list(ENSEMBLES) + ([ANNOTATION] if len(references_of(region)) > 1 else [])
+            names = [name for name in CLASS_MAPS if region in scored_regions(name)]
+            names += [ANNOTATION] if len(references_of(region)) > 1 else []
             files += [f"{R}/confusion/{region}/{reference}/{name}.csv" for name in names]
     return files
 
@@ -130,21 +313,33 @@ def table_keys(wildcards):
     return as_json({**keys, "experiment": wildcards.ensemble})
 
 
+def eval_scored(ensemble):
+    """The eval regions that choose the k of an ensemble."""
+    return [name for name in scored_regions(ensemble) if REGIONS[name]["role"] == "eval"]
+
+
 def roles(regions):
     return as_json({name: REGIONS[name]["role"] for name in regions})
 
 
 def fraction_files():
     scored = [f.replace(f"{R}/confusion/", f"{R}/volume_fractions/") for f in confusion_files()]
-    return scored + [f"{R}/volume_fractions/{v}/none/{e}.csv" for v, e in FULL]
+    return scored + [f"{R}/volume_fractions/{v}/none/{e}.csv" for v, e in FULL if e in CLASS_MAPS]
 
 
 def experiment_of():
-    """{ensemble: experiment} of the ensembles of one experiment, whose seeds are predicted singly."""
-    return {name: e["experiments"][0] for name, e in ENSEMBLES.items() if len(e["experiments"]) == 1}
+    """{ensemble: experiment} of the ranked ensembles of one experiment, whose seeds are predicted singly."""
+    return {e: ENSEMBLES[e]["experiments"][0] for e in RANKED if len(ENSEMBLES[e]["experiments"]) == 1}
 
 
 # ------------------------------------------------------------------------------------------------------------ pictures
+def class_labels_of(wildcards):
+    """The class map of a region's reference, where an ensemble of all classes is scored against it."""
+    if not set(ensembles_of(wildcards.region)) & set(CLASS_MAPS):
+        return []
+    return with_sidecar(f"{R}/regions/{wildcards.region}/labels_{references_of(wildcards.region)[0]}.ome.zarr")
+
+
 def shown_predictors(ensemble):
     """What a picture shows of an ensemble: its largest top-k."""
     return [f"top{max(ENSEMBLES[ensemble]['top_k'])}"]
@@ -152,7 +347,8 @@ def shown_predictors(ensemble):
 
 def shown(region):
     """(title, volume) of the predictions shown beside a region."""
-    return [(f"{e} {p}", f"{R}/predictions/{region}/{e}/{p}.ome.zarr") for e in ENSEMBLES for p in shown_predictors(e)]
+    names = ensembles_of(region)
+    return [(f"{e} {p}", f"{R}/predictions/{region}/{e}/{p}.ome.zarr") for e in names for p in shown_predictors(e)]
 
 
 def sources_shown(record):

@@ -8,8 +8,8 @@ METHODS = [f"{R}/methods.html", f"{R}/methods.bib"]
 
 rule make_methods_text:
     input:
-        ranking=f"{R}/tables/ranking.csv",
-        chosen=CHOSEN,
+        ranking=[f"{R}/tables/ranking.csv"] * bool(EVALUATED),
+        chosen=chosen_lists(ENSEMBLES),
         checkpoints=[f"{R}/models/{name}/seed{e['seeds'][0]}/best.safetensors" for name, e in EXPERIMENTS.items()],
     output:
         html=report(
@@ -25,6 +25,8 @@ rule make_methods_text:
     conda:
         "../../envs/torch.yaml"
     params:
+        ranking=lambda w, input: option("--ranking", *input.ranking),
+        chosen=lambda w, input: option("--chosen", *input.chosen),
         config=as_json(methods_settings.settings(config)),
         versions=as_json({"densecell": provenance.version(ROOT), "snakemake": snakemake.__version__}),
         code=code("make_methods_text", *sorted({e["network"] for e in EXPERIMENTS.values()})),
@@ -32,6 +34,6 @@ rule make_methods_text:
         "Writing the paragraph on methods"
     shell:
         f"python {SCRIPTS}/make_methods_text.py "
-        "--ranking {input.ranking:q} --chosen {input.chosen:q} --checkpoints {input.checkpoints:q} --config {params.config:q} "
+        "{params.ranking:q} {params.chosen:q} --checkpoints {input.checkpoints:q} --config {params.config:q} "
         "--versions {params.versions:q} --output {output.html:q} --bibtex {output.bibtex:q} "
         "--code-hash {params.code:q} 2>&1 | tee {log:q}"

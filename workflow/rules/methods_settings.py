@@ -5,7 +5,10 @@ RECORDS = {
     "volumes": ("name", "voxel_size_nm", "binning", "alignment"),
     "classes": ("name",),
     "regions": ("name", "volume", "role", "mask"),
-    "experiments": ("name", "network", "options", "window", "tile", "spacing", "weight_map", "seeds", "training"),
+    "experiments": (
+        *("name", "network", "options", "window", "tile", "spacing", "weight_map", "seeds", "training"),
+        *("targets", "activation", "draw", "evaluate", "scored_on"),
+    ),
     "ensembles": ("name", "experiments", "top_k"),
 }
 WEIGHTS = ("name", "floor", "class_weight_power", "edge_sigma_px", "edge_amplitude", "edge_threshold", "edge_scale")
@@ -23,6 +26,22 @@ def picked(record, names):
     return {name: record[name] for name in names}
 
 
+def decisions(config):
+    """Experiments that predict each target by itself, and compositions; nothing where there are none."""
+    names = [c["name"] for c in config["classes"]]
+    alone = [
+        {
+            **picked(e, ("name", "threshold")),
+            **picked(e["compose"], ("nested", "ties")),
+            "targets": e["targets"] or names,
+        }
+        for e in config["experiments"]
+        if e["activation"] == "sigmoid"
+    ]
+    joined = [picked(c, ("name", "ensembles", "threshold")) for c in config["compositions"]]
+    return {**({"sigmoid": alone} if alone else {}), **({"compositions": joined} if joined else {})}
+
+
 def settings(config):
     """The told part of a resolved configuration: what it leaves out makes no text again when it changes."""
     phantoms = f"{config['results_dir']}/phantom/"
@@ -31,7 +50,7 @@ def settings(config):
     return {
         **{key: [picked(record, names) for record in config[key]] for key, names in RECORDS.items()},
         "phantoms": [record["name"] for record in config["volumes"] if str(record["path"]).startswith(phantoms)],
-        "normalization": picked(config["normalization"], ("method", "scope")),
+        "normalization": picked(config["normalization"], ("method", "scope", "slices")),
         "weight_maps": [
             {**picked(record, WEIGHTS), "is_file": bool(record["path"])}
             for record in config["weight_maps"]
@@ -39,6 +58,8 @@ def settings(config):
         ],
         "prediction": {
             **picked(prediction, ("stitch", "tile", "halo", "flips", "precision")),
+            **picked(prediction, ("overlap", "taper") if prediction["stitch"] == "blend" else ()),
+            **decisions(config),
             "full_volumes": [picked(job, ("volume", "ensemble")) for job in prediction["full_volumes"]],
         },
         "analysis": {part: picked(config["analysis"][part], names) for part, names in ANALYSIS.items()},

@@ -118,6 +118,91 @@ def medicalnet(window, n_classes, options):
     return quadratic(64, (3520.75, 243, 7), (57.859375, 36.96875, 0))(window, n_classes, options)
 
 
+def _norms(widths, norm):
+    """Normalizations of features of these `widths`: a scale and a shift per channel, no products."""
+    return [(0, 2 * width, 0) for width in widths if norm != "none"]
+
+
+def resunet(window, n_classes, options):
+    """The residual U-Net, in the form of its text or of its code."""
+    w, norm = options.get("base_width", 64), options.get("norm", "batch")
+    z, y, x = window
+    positions = [z * (y >> level) * (x >> level) for level in range(5)]
+    code = options.get("form", "paper") == "code"
+    down = [(1, 0), (2, 1), (4, 2), (8, 3), *([(8, 4)] if code else []), (16, 4)]  # width in w, level
+
+    def block(n_in, n_out, level, first=False):
+        layers = [_conv(kernel, a, n_out, positions[level]) for kernel, a in ((9, n_in), (9, n_out), (1, n_in))]
+        after = [n_out] if options.get("shortcut_norm", True) else []
+        return layers + _norms([*([] if first else [n_in]), n_out, *after], norm)
+
+    layers, n_in = _norms([1] if code else [], norm), 1
+    for i, (width, level) in enumerate(down):
+        layers += block(n_in, width * w, level, first=i == 0)
+        n_in = width * w
+    for level in (3, 2, 1, 0):
+        width = w << level
+        if code:  # transposed: every weight is multiplied once at every position of the smaller grid
+            layers += [_conv(9, n_in, width, positions[level + 1]), *_norms([width], norm)]
+        else:
+            layers.append(_conv(4, n_in, width, positions[level]))
+        layers += block(2 * width, width, level)
+        n_in = width
+    return [*layers, _conv(1, w, n_classes, positions[0])]
+
+
+TRANSFORMERS = {"small": (6, 12), "base": (12, 12), "large": (16, 24)}  # attention heads, layers
+
+
+def _transformer(width, n_layers, window, options):
+    """Layers of attention and two dense ones over the 16 x 16 px patches of each slice, with a position embedding."""
+    z, y, x = window
+    tokens = (y // 16) * (x // 16)
+    dense = [_conv(1, a, b, z * tokens) for a, b in ((1, 3), (1, 1), (1, 4), (4, 1))]
+    dense = [(weights * width**2, others * width, products * width**2) for weights, others, products in dense]
+    attention = (0, 0, 2 * width * z * tokens**2)
+    layers = [*dense, attention, *_norms([width] * 2, "layer")] * n_layers
+    return [*layers, *_norms([width], "layer"), (0, (options.get("side_px", 512) // 16) ** 2 * width, 0)]
+
+
+def setr_pup(window, n_classes, options):
+    """A vision transformer and four convolutions with an upsampling after each."""
+    w, norm = options.get("base_width", 64), options.get("norm", "batch")
+    heads, n_layers = TRANSFORMERS[options.get("size", "base")]
+    z, y, x = window
+    width, positions = heads * w, [z * (y >> level) * (x >> level) for level in range(5)]
+    layers = [_conv(256, 1, width, positions[4]), *_transformer(width, n_layers, window, options)]
+    for level, n_in in zip((4, 3, 2, 1), (width, 4 * w, 4 * w, 4 * w)):
+        layers += [_conv(9, n_in, 4 * w, positions[level]), *_norms([4 * w], norm)]
+    return [*layers, _conv(1, 4 * w, n_classes, positions[1])]
+
+
+def transunet(window, n_classes, options):
+    """Three stages of a residual network, a vision transformer and the decoder of a U-Net; only few layers have biases."""
+    w, norm = options.get("base_width", 64), options.get("norm", "batch")
+    heads, n_layers = TRANSFORMERS[options.get("size", "base")]
+    z, y, x = window
+    width, positions = heads * w, [z * (y >> level) * (x >> level) for level in range(5)]
+
+    def plain(kernel, a, b, level):
+        return kernel * a * b, 0, kernel * a * b * positions[level]
+
+    layers, n_in = [plain(49, 1, w, 1)], w
+    for i, n_blocks in enumerate((3, 4, 9)):
+        inner, outer = w << i, 4 * w << i
+        for k in range(n_blocks):
+            before = i + 1 if k == 0 and i else i + 2  # the stride is the second convolution's
+            layers += [plain(1, n_in, inner, before), plain(9, inner, inner, i + 2), plain(1, inner, outer, i + 2)]
+            layers += [*_norms([n_in, inner, inner], "group"), *([plain(1, n_in, outer, i + 2)] if k == 0 else [])]
+            n_in = outer
+    layers += [*_norms([n_in], "group"), _conv(1, n_in, width, positions[4])]
+    layers += [*_transformer(width, n_layers, window, options), plain(9, width, 8 * w, 4), *_norms([8 * w], norm)]
+    last = max(1, w // 4)
+    for level, a, b in ((3, 16 * w, 4 * w), (2, 8 * w, 2 * w), (1, 3 * w, w), (0, w, last)):
+        layers += [plain(9, a, b, level), plain(9, b, b, level), *_norms([b, b], norm)]
+    return [*layers, _conv(9, last, n_classes, positions[0])]
+
+
 # network -> its convolutions for (window, n_classes, options)
 NETWORK_COSTS = {
     "hybrid_2d3d_333": hybrid,
@@ -131,6 +216,9 @@ NETWORK_COSTS = {
     "medicalnet": medicalnet,
     "deeplab_drn": quadratic(64, (9929.1875, 992.25, 7), (173.15637207, 38.5, 0)),
     "deeplab_resnet101": quadratic(64, (14458, 1886.5, 7), (81.87548828, 38.5, 0)),
+    "resunet": resunet,
+    "setr_pup": setr_pup,
+    "transunet": transunet,
 }
 
 

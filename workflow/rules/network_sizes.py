@@ -36,6 +36,10 @@ def _medicalnet(axis, size, options):
     return size if free or (size > 0 and size % 8 == 0) else None
 
 
+def _sixteenths(axis, size, options):
+    return size if axis == 0 or (size > 0 and size % 16 == 0) else None
+
+
 def _deeplab(stride):
     return lambda axis, size, options: size if axis == 0 or size > stride else None
 
@@ -52,10 +56,14 @@ NETWORK_SIZES = {
     "medicalnet": _medicalnet,
     "deeplab_drn": _deeplab(8),
     "deeplab_resnet101": _deeplab(16),
+    "resunet": _sixteenths,
+    "setr_pup": _sixteenths,
+    "transunet": _sixteenths,
 }
 
 PYRAMID_OPTIONS = ("pyramid_input", "pyramid_z_upsampling")
 DEEPLAB_OPTIONS = ("base_width", "norm", "gray_to_rgb", "initialization", "dropout")
+TRANSFORMER_OPTIONS = ("base_width", "norm", "norm_momentum", "size", "side_px")
 
 # the options that each network has; another one would be refused only when the training starts
 NETWORK_OPTIONS = {
@@ -70,6 +78,9 @@ NETWORK_OPTIONS = {
     "medicalnet": ("base_width", "norm", "resnet_depth", "z_downsampling"),
     "deeplab_drn": DEEPLAB_OPTIONS,
     "deeplab_resnet101": DEEPLAB_OPTIONS,
+    "resunet": ("base_width", "norm", "norm_momentum", "form", "shortcut_norm"),
+    "setr_pup": TRANSFORMER_OPTIONS,
+    "transunet": TRANSFORMER_OPTIONS,
 }
 
 # networks with convolutions of half the base width

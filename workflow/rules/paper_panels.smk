@@ -5,7 +5,7 @@ import string
 
 import paper_config
 
-PAPER = paper_config.derive(config)
+PAPER = paper_config.derive({**config, "ensembles": [ENSEMBLES[name] for name in RANKED]})
 PUBLISHED = own("workflow", "published", f"{PAPER['published']}.csv")
 P = f"{R}/paper"
 SHOWN = {role: name for role, name in PAPER["regions"].items() if name}  # role -> region

@@ -9,10 +9,12 @@ import math
 from plan_text import CARD, CARD_FLOPS
 
 START_S = {"numpy": 1, "torch": 3, "figures": 3}  # on an idle machine
-ON_TORCH = ("train_network", "predict_volume", "build_ensemble", "plot_network")
+ON_TORCH = ("train_network", "predict_volume", "score_held_out", "build_ensemble", "plot_network")
 # script -> voxels a second; tables, rankings and figures do little beside starting
 VOXEL_RATES = {
     "make_phantom": (6e4, "a tiny phantom"),
+    "make_tumor_phantom": (7e5, "a tumor phantom of 64 x 640 x 640"),
+    "draw_sparse_labels": (53e6, "alignment, none"),
     "check_volume": (4e8, "docs/checks.md"),
     "import_volume": (53e6, "alignment, none"),
     "import_labels": (53e6, "alignment, none"),
@@ -21,14 +23,18 @@ VOXEL_RATES = {
     "bin_labels": (53e6, "alignment, none"),
     "align_volume": (31e6, "alignment, global"),
     "align_labels": (53e6, "alignment, none"),
+    "correct_intensity": (35e6, "even slices"),
     "measure_intensity": (280e6, "intensity"),
     "normalize_region": (38e6, "normalization"),
     "extract_labels": (53e6, "alignment, none"),
+    "extract_targets": (53e6, "alignment, none"),
     "build_weight_map": (26e6, "weight map"),
     "compute_confusion_matrix": (177e6, "confusion"),
+    "compute_overlap": (177e6, "confusion"),
     "compute_volume_fractions": (31e6, "volume fractions"),
     "gather_slabs": (170e6, "binning"),
     "export_tiff": (53e6, "alignment, none"),
+    "compose_classes": (53e6, "alignment, none"),
 }
 # (base width from which on, operations a second of one thread); wide networks use the processor better
 TRAINING_RATES = ((64, 1.1e11), (16, 1.1e11), (0, 3.5e10))
@@ -57,6 +63,7 @@ class Jobs:
         self.trainings = {name: costs.training(experiment) for name, experiment in costs.experiments.items()}
         self.regions = {region["name"]: (region, shape) for region, shape in costs.regions}
         self.ensembles = {e["name"]: e for e in costs.config["ensembles"]}
+        self.scorings = {name: costs.held_out(experiment) for name, experiment in costs.experiments.items()}
         self.full = {(f["volume"], f["ensemble"]): f for f in costs.config["prediction"]["full_volumes"]}
 
     # ------------------------------------------------------------------------------------------------------- sizes
@@ -76,15 +83,21 @@ class Jobs:
     def n_labels(self, rule, wildcards):
         """Label volumes that a job writes or reads: of predictors and annotators."""
         ensemble = self.ensembles.get(wildcards.get("ensemble"))
-        if ensemble and rule in ("predict_region", "compute_confusion_matrix", "compute_volume_fractions"):
+        if ensemble and rule in (
+            "predict_region",
+            "compute_confusion_matrix",
+            "compute_overlap",
+            "compute_volume_fractions",
+        ):
             return self.costs.predicted(ensemble)[1]
         return 1
 
     def whole_copies(self, wildcards):
         """Bytes per voxel of a predicted volume: labels, members and probabilities that are kept."""
         full = self.full[wildcards["volume"], wildcards["ensemble"]]
-        k = max(self.ensembles[wildcards["ensemble"]]["top_k"])
-        return 1 + full["keep_members"] * k + full["probabilities"] * self.costs.n_classes
+        ensemble = self.ensembles[wildcards["ensemble"]]
+        k, n_targets = max(ensemble["top_k"]), self.costs.n_targets(ensemble)
+        return 1 + full["keep_members"] * k + full["probabilities"] * n_targets
 
     # ------------------------------------------------------------------------------------------------------- times
     def operations(self, rule, wildcards):
@@ -92,6 +105,9 @@ class Jobs:
         if rule in ("train_network", "record_training"):
             experiment = self.costs.experiments[wildcards["experiment"]]
             return self.trainings[experiment["name"]]["flops"], experiment["options"].get("base_width", 64)
+        if rule == "score_held_out":
+            experiment = self.costs.experiments[wildcards["experiment"]]
+            return self.scorings[experiment["name"]], experiment["options"].get("base_width", 64)
         ensemble, shape = self.ensembles[wildcards["ensemble"]], self.shape(wildcards)
         names = ensemble["experiments"]
         widths = [self.costs.experiments[name]["options"].get("base_width", 64) for name in names]
@@ -104,7 +120,7 @@ class Jobs:
 
     def work_s(self, script, rule, wildcards, threads):
         """(seconds of a job beside its start or None, where the rate comes from)."""
-        if script in ("train_network", "predict_volume"):
+        if script in ("train_network", "predict_volume", "score_held_out"):
             flops, width = self.operations(rule, wildcards)
             if self.on_gpu:
                 return flops and flops / CARD_FLOPS, f"{CARD_FLOPS / 1e12:g} TFLOP/s ({CARD})"
@@ -117,23 +133,35 @@ class Jobs:
             return 0, "docs/benchmarks.md"
         shape, (per_s, section) = self.shape(wildcards), VOXEL_RATES[script]
         n = self.n_labels(rule, wildcards)
-        if script in ("check_volume", "import_volume", "import_labels", "bin_volume", "bin_labels"):
+        if script in (
+            "make_tumor_phantom",
+            "draw_sparse_labels",
+            "check_volume",
+            "import_volume",
+            "import_labels",
+            "bin_volume",
+            "bin_labels",
+        ):
             n = self.n_binned(wildcards)
         source = section if section.startswith("docs/") else f"docs/benchmarks.md ({section})"
         return shape and n * math.prod(shape) / per_s, source
 
     # ------------------------------------------------------------------------------------------------ memory and disk
+    def held_voxels(self, experiment):
+        """Voxels that a training holds at once: its regions or, of a draw, about so many slices of them."""
+        shapes = self.costs.shapes("train", "eval", names=experiment["regions"])
+        drawn = experiment["draw"] and self.costs.n_slices(experiment)
+        return drawn * max(y * x for _, y, x in shapes) if drawn and shapes else sum(map(math.prod, shapes))
+
     def memory_bytes(self, script, wildcards):
         """Peak memory of a job as far as it is known: a training without the activations of its windows, a prediction as
         large as its budget allows."""
         costs, kind = self.costs, kind_of(script)
         if script == "train_network":
-            regions = [math.prod(shape) for shape in costs.shapes("train", "eval")]
+            held = self.held_voxels(costs.experiments[wildcards["experiment"]])
             n = self.trainings[wildcards["experiment"]]["parameters"] or 0
-            return (
-                BASE_BYTES[kind] + 9 * sum(regions) + 16 * n
-            )  # image, weights, labels; weights, gradients, two moments
-        if script == "predict_volume":
+            return BASE_BYTES[kind] + 9 * held + 16 * n  # image, weights, labels; weights, gradients, two moments
+        if script in ("predict_volume", "score_held_out"):
             budget = costs.config["prediction"]["memory_gb"]
             return None if budget == "auto" else BASE_BYTES[kind] + budget * 1e9
         shape = self.shape(wildcards) or (1, 1, 1)
@@ -147,7 +175,13 @@ class Jobs:
         shape = self.shape(wildcards)
         if not shape or script not in (*VOXEL_RATES, "predict_volume") or rule.startswith("compute_"):
             return 0
-        per_voxel = {"make_phantom": 10, "normalize_region": 4, "build_weight_map": 4, "import_weight_map": 4}
+        per_voxel = {
+            "make_phantom": 10,
+            "make_tumor_phantom": 10,
+            "normalize_region": 4,
+            "build_weight_map": 4,
+            "import_weight_map": 4,
+        }
         n = per_voxel.get(script, 1) * (self.n_binned(wildcards) if rule.startswith("import_") else 1)
         if rule in ("predict_region", "predict_probabilities"):
             n = self.n_labels(rule, wildcards) if rule == "predict_region" else self.costs.n_classes

@@ -1,8 +1,10 @@
 """The plan of a run in words, told before it starts: networks, windows, steps, GPU-hours and disk."""
 
 import math
+import re
 import textwrap
 
+import grids
 import seeds
 from plan import Costs
 
@@ -170,7 +172,7 @@ def evaluation_texts(costs):
     names = {}
     for experiment in costs.config["experiments"]:
         run, n_known = costs.training(experiment), len(list(costs.evaluation_tiles(experiment)))
-        if run["steps_per_epoch"] and 0 < n_known == len(costs.eval_images):
+        if run["steps_per_epoch"] and 0 < n_known == len(costs.eval_shapes(experiment)):
             every, share = costs.evaluations(experiment, run["steps_per_epoch"])
             when = f"every\xa0{every:,}\xa0steps"
             if every >= run["steps"]:  # of the whole training then
@@ -192,13 +194,18 @@ def left_out(config, requested):
     scale = requested.get("seeds_scale", 1)
     if scale == 1:
         return
-    before = {e["name"]: len(seeds.expanded(e["seeds"])) for e in requested["experiments"]}
+    before = {}
+    for e in requested["experiments"]:
+        ns = (e.get("draw") or {}).get("n_slices")
+        for name in [grids.named(e["name"], n) for n in ns] if isinstance(ns, list) else [e["name"]]:
+            before[name] = len(seeds.expanded(e["seeds"]))
     parts = [f"{e['name']}\xa0{len(e['seeds'])}\xa0of\xa0{before[e['name']]}" for e in config["experiments"]]
     yield f"seeds_scale {scale:g} keeps seeds: {', '.join(parts)}."
     sizes = {e["name"]: e["top_k"] for e in config["ensembles"]}
     gone = {}  # sizes that are left out -> the ensembles
     for ensemble in requested["ensembles"]:
-        lost = ", ".join(str(k) for k in ensemble["top_k"] if k not in sizes[ensemble["name"]])
+        kept = next(ks for name, ks in sizes.items() if re.fullmatch(rf"{ensemble['name']}(_n\d+)?", name))
+        lost = ", ".join(str(k) for k in ensemble["top_k"] if k not in kept)
         gone.setdefault(lost, []).append(ensemble["name"])
     texts = [f"k = {lost} of {', '.join(names)}" for lost, names in gone.items() if lost]
     if texts:

@@ -1,8 +1,10 @@
 """Every ensemble over every scored region, and the chosen ones over whole volumes."""
 
-# with halo, the margins and the size of the tiles follow from two more keys, which are read only then
-HALO = ["halo", "memory_gb"] if config["prediction"]["stitch"] == "halo" else []
-PREDICTION = select(config["prediction"], "stitch", "tile", "flips", "precision", *HALO)
+# with halo, the margins and the size of the tiles follow from two more keys, which are read only then; so do those of blend
+MORE = {"halo": ["halo", "memory_gb"], "blend": ["halo", "memory_gb", "overlap", "taper"]}
+PREDICTION = select(
+    config["prediction"], "stitch", "tile", "flips", "precision", *MORE.get(config["prediction"]["stitch"], [])
+)
 
 
 rule predict_region:
@@ -57,8 +59,8 @@ rule predict_volume:  # one slab of z-slices; as many at a time as there are GPU
     input:
         members=f"{R}/ensembles/{{ensemble}}/chosen.json",
         checkpoints=lambda w: checkpoints_of(w.ensemble),
-        image=with_sidecar(f"{R}/aligned/{{volume}}/image.ome.zarr"),
-        intensity=f"{R}/aligned/{{volume}}/intensity.json",
+        image=lambda w: with_sidecar(image_of(w.volume)),
+        intensity=f"{R}/{IMAGES}/{{volume}}/intensity.json",
         mask=mask_of,
     output:
         folder=temp(directory(f"{R}/slabs/{{volume}}/{{ensemble}}/{{scatteritem}}")),
@@ -96,6 +98,8 @@ rule gather_slabs:
         folder=directory(f"{R}/volumes/{{volume}}/{{ensemble}}"),
     log:
         f"{R}/logs/gather_slabs/{{volume}}_{{ensemble}}.log",
+    wildcard_constraints:
+        ensemble=names_only(ENSEMBLES),
     localrule: True
     conda:
         "../../envs/imaging.yaml"
@@ -129,4 +133,38 @@ rule export_tiff:
         "--code-hash {params.code:q} 2>&1 | tee {log:q}"
 
 
+COMPOSITIONS = by_name("compositions")
+
+
+rule compose_classes:
+    input:
+        volumes=lambda w: [f"{R}/volumes/{w.volume}/{e}" for e in COMPOSITIONS[w.composition]["ensembles"]],
+    output:
+        folder=directory(f"{R}/volumes/{{volume}}/{{composition}}"),
+    log:
+        f"{R}/logs/compose_classes/{{volume}}_{{composition}}.log",
+    benchmark:
+        f"{R}/benchmarks/compose_classes/{{volume}}_{{composition}}.tsv"
+    wildcard_constraints:
+        composition=names_only(COMPOSITIONS),
+    conda:
+        "../../envs/imaging.yaml"
+    threads: config["threads"]["preprocessing"]
+    params:
+        probabilities=composed_volumes,
+        targets=lambda w: as_json(composed_targets(w.composition)),
+        compose=lambda w: select(COMPOSITIONS[w.composition], "order", "nested", "ties", "outside"),
+        threshold=lambda w: COMPOSITIONS[w.composition]["threshold"],
+        classes=CLASSES,
+        code=code("compose_classes"),
+    message:
+        "Composing the classes of {wildcards.volume} with {wildcards.composition}"
+    shell:
+        f"python {SCRIPTS}/compose_classes.py "
+        "--probabilities {params.probabilities:q} --targets {params.targets:q} --compose {params.compose:q} "
+        "--threshold {params.threshold:q} --classes {params.classes:q} --output {output.folder:q}/labels.ome.zarr "
+        "--threads {threads:q} --code-hash {params.code:q} 2>&1 | tee {log:q}"
+
+
 FULL_VOLUMES = [f"{R}/volumes/{v}/{e}" + (".tif" if job["tiff"] else "") for (v, e), job in FULL.items()]
+FULL_VOLUMES += [f"{R}/volumes/{volume}/{name}" for name in COMPOSITIONS for volume in volumes_composed(name)]

@@ -14,10 +14,12 @@ rule make_phantom:
         f"{R}/logs/make_phantom/{{volume}}.log",
     benchmark:
         f"{R}/benchmarks/make_phantom/{{volume}}.tsv"
+    wildcard_constraints:
+        volume=names_only(PLATELETS),
     conda:
         "../../envs/imaging.yaml"
     params:
-        settings=lambda w: as_json(PHANTOMS[w.volume]),
+        settings=lambda w: select(PHANTOMS[w.volume], "name", "seed", "shape", "voxel_size_nm", "preset"),
         folder=lambda w, output: os.path.dirname(output.image),
         code=code("make_phantom"),
     message:
@@ -26,6 +28,61 @@ rule make_phantom:
         f"python {SCRIPTS}/make_phantom.py "
         "--settings {params.settings:q} --output-folder {params.folder:q} "
         "--code-hash {params.code:q} 2>&1 | tee {log:q}"
+
+
+rule make_tumor_phantom:
+    output:
+        image=f"{R}/phantom/{{volume}}/image.tif",
+        labels=f"{R}/phantom/{{volume}}/labels.tif",
+        cells=f"{R}/phantom/{{volume}}/cells.tif",
+        organelles=f"{R}/phantom/{{volume}}/organelles.tif",
+        features=f"{R}/phantom/{{volume}}/features.csv",
+        truth=f"{R}/phantom/{{volume}}/truth.csv",
+    log:
+        f"{R}/logs/make_tumor_phantom/{{volume}}.log",
+    benchmark:
+        f"{R}/benchmarks/make_tumor_phantom/{{volume}}.tsv"
+    wildcard_constraints:
+        volume=names_only(TUMORS),
+    conda:
+        "../../envs/imaging.yaml"
+    params:
+        settings=lambda w: select(
+            PHANTOMS[w.volume], "name", "seed", "shape", "voxel_size_nm", "preset", "miniature", "filopodia"
+        ),
+        folder=lambda w, output: os.path.dirname(output.image),
+        code=code("make_tumor_phantom"),
+    message:
+        "Synthesizing the tumor {wildcards.volume}"
+    shell:
+        f"python {SCRIPTS}/make_tumor_phantom.py "
+        "--settings {params.settings:q} --output-folder {params.folder:q} "
+        "--code-hash {params.code:q} 2>&1 | tee {log:q}"
+
+
+rule draw_sparse_labels:
+    input:
+        labels=f"{R}/phantom/{{volume}}/labels.tif",
+    output:
+        masks=directory(f"{R}/phantom/{{volume}}/sparse/{{drawn}}"),
+    log:
+        f"{R}/logs/draw_sparse_labels/{{volume}}_{{drawn}}.log",
+    benchmark:
+        f"{R}/benchmarks/draw_sparse_labels/{{volume}}_{{drawn}}.tsv"
+    wildcard_constraints:
+        drawn="[A-Za-z][A-Za-z0-9_]*",
+    conda:
+        "../../envs/imaging.yaml"
+    params:
+        voxel_size_nm=lambda w: as_json(PHANTOMS[w.volume]["voxel_size_nm"]),
+        drawn=lambda w: as_json(next(d for d in PHANTOMS[w.volume]["sparse"] if d["name"] == w.drawn)),
+        code=code("draw_sparse_labels"),
+    message:
+        "Drawing labels of {wildcards.drawn} in some slices of the phantom {wildcards.volume}"
+    shell:
+        f"python {SCRIPTS}/draw_sparse_labels.py "
+        "--labels {input.labels:q} --voxel-size-nm {params.voxel_size_nm:q} --drawn {params.drawn:q} "
+        "--output-folder {output.masks:q} --code-hash {params.code:q} 2>&1 | tee {log:q}"
 
 
 rule import_volume:
@@ -76,6 +133,7 @@ rule import_labels:
         frame=lambda w: LABELS[w.labels]["frame"],
         values=lambda w: as_json(LABELS[w.labels]["values"]),
         origin=lambda w: as_json(LABELS[w.labels]["origin"]),
+        sparse=lambda w: sparse_options(LABELS[w.labels]),
         classes=CLASSES,
         code=code("import_labels"),
     message:
@@ -84,6 +142,7 @@ rule import_labels:
         f"python {SCRIPTS}/import_labels.py "
         "--paths {params.paths:q} --image {input.image[0]:q} --axes {params.axes:q} "
         "--kind {params.kind:q} --frame {params.frame:q} --values {params.values:q} --origin-voxels {params.origin:q} "
+        "{params.sparse:q} "
         "--classes {params.classes:q} --output {output.labels:q} --code-hash {params.code:q} 2>&1 | tee {log:q}"
 
 
@@ -193,11 +252,40 @@ rule align_labels:
         "--code-hash {params.code:q} 2>&1 | tee {log:q}"
 
 
-rule measure_intensity:
+rule correct_intensity:
     input:
         image=with_sidecar(f"{R}/aligned/{{volume}}/image.ome.zarr"),
     output:
-        intensity=f"{R}/aligned/{{volume}}/intensity.json",
+        image=directory(f"{R}/corrected/{{volume}}/image.ome.zarr"),
+        sidecar=f"{R}/corrected/{{volume}}/image.ome.zarr.json",
+        slices=f"{R}/corrected/{{volume}}/intensity_slices.csv",
+    log:
+        f"{R}/logs/correct_intensity/{{volume}}.log",
+    benchmark:
+        f"{R}/benchmarks/correct_intensity/{{volume}}.tsv"
+    conda:
+        "../../envs/imaging.yaml"
+    threads: config["threads"]["preprocessing"]
+    params:
+        method=config["normalization"]["slices"],
+        padding=lambda w: padding_of(w.volume),
+        reference_slices=config["normalization"]["reference_slices"],
+        clahe=as_json(config["normalization"]["clahe"]),
+        code=code("correct_intensity"),
+    message:
+        "Making the gray values of {wildcards.volume} even"
+    shell:
+        f"python {SCRIPTS}/correct_intensity.py "
+        "--image {input.image[0]:q} --method {params.method:q} {params.padding:q} "
+        "--reference-slices {params.reference_slices:q} --clahe {params.clahe:q} --slices {output.slices:q} "
+        "--output {output.image:q} --threads {threads:q} --code-hash {params.code:q} 2>&1 | tee {log:q}"
+
+
+rule measure_intensity:
+    input:
+        image=lambda w: with_sidecar(image_of(w.volume)),
+    output:
+        intensity=f"{R}/{IMAGES}/{{volume}}/intensity.json",
     log:
         f"{R}/logs/measure_intensity/{{volume}}.log",
     benchmark:
@@ -207,18 +295,19 @@ rule measure_intensity:
     threads: config["threads"]["preprocessing"]
     params:
         method=config["normalization"]["method"],
+        padding=lambda w: padding_of(w.volume),
         code=code("measure_intensity"),
     message:
         "Measuring the intensities of {wildcards.volume}"
     shell:
         f"python {SCRIPTS}/measure_intensity.py "
-        "--image {input.image[0]:q} --method {params.method:q} "
+        "--image {input.image[0]:q} --method {params.method:q} {params.padding:q} "
         "--output {output.intensity:q} --threads {threads:q} --code-hash {params.code:q} 2>&1 | tee {log:q}"
 
 
 rule normalize_region:
     input:
-        image=lambda w: with_sidecar(aligned_of("image.ome.zarr")(w)),
+        image=lambda w: with_sidecar(image_of(REGIONS[w.region]["volume"])),
         shifts=aligned_of("shifts.csv"),
         intensity=intensity_of,
     output:
@@ -237,20 +326,22 @@ rule normalize_region:
         scope=config["normalization"]["scope"],
         context=as_json(config["normalization"]["context"]),
         intensity=lambda w, input: option("--intensity", input.intensity),
+        padding=lambda w: padding_of(REGIONS[w.region]["volume"]),
         code=code("normalize_region"),
     message:
         "Normalizing the region {wildcards.region}"
     shell:
         f"python {SCRIPTS}/normalize_region.py "
         "--image {input.image[0]:q} "
-        "--shifts {input.shifts:q} {params.intensity:q} --region {params.region:q} --method {params.method:q} "
+        "--shifts {input.shifts:q} {params.intensity:q} --region {params.region:q} --method {params.method:q} {params.padding:q} "
         "--scope {params.scope:q} --context {params.context:q} --output {output.image:q} --threads {threads:q} "
         "--code-hash {params.code:q} 2>&1 | tee {log:q}"
 
 
 rule extract_labels:
     input:
-        labels=lambda w: with_sidecar(aligned_of(f"labels_{REGIONS[w.region]['labels'][w.reference]}.ome.zarr")(w)),
+        labels=lambda w: label_stores(w.region, w.reference),
+        sidecars=lambda w: [f"{path}.json" for path in label_stores(w.region, w.reference)],
         image=with_sidecar(f"{R}/regions/{{region}}/image.ome.zarr"),
         shifts=aligned_of("shifts.csv"),
     output:
@@ -270,15 +361,44 @@ rule extract_labels:
         "Extracting the labels {wildcards.reference} of the region {wildcards.region}"
     shell:
         f"python {SCRIPTS}/extract_labels.py "
-        "--labels {input.labels[0]:q} --image {input.image[0]:q} "
+        "--labels {input.labels:q} --image {input.image[0]:q} "
         "--shifts {input.shifts:q} --role {params.role:q} --classes {params.classes:q} --output {output.labels:q} "
+        "--code-hash {params.code:q} 2>&1 | tee {log:q}"
+
+
+rule extract_targets:
+    input:
+        labels=lambda w: label_stores(w.region, w.reference),
+        sidecars=lambda w: [f"{path}.json" for path in label_stores(w.region, w.reference)],
+        image=with_sidecar(f"{R}/regions/{{region}}/image.ome.zarr"),
+        shifts=aligned_of("shifts.csv"),
+    output:
+        target=directory(f"{R}/regions/{{region}}/targets_{{reference}}/{{target}}.ome.zarr"),
+        sidecar=f"{R}/regions/{{region}}/targets_{{reference}}/{{target}}.ome.zarr.json",
+    log:
+        f"{R}/logs/extract_targets/{{region}}_{{reference}}_{{target}}.log",
+    benchmark:
+        f"{R}/benchmarks/extract_targets/{{region}}_{{reference}}_{{target}}.tsv"
+    wildcard_constraints:
+        target="[A-Za-z][A-Za-z0-9_]*",
+    conda:
+        "../../envs/imaging.yaml"
+    params:
+        classes=CLASSES,
+        code=code("extract_targets"),
+    message:
+        "Extracting the target {wildcards.target} of the region {wildcards.region}"
+    shell:
+        f"python {SCRIPTS}/extract_targets.py "
+        "--labels {input.labels:q} --image {input.image[0]:q} "
+        "--shifts {input.shifts:q} --target {wildcards.target:q} --classes {params.classes:q} --output {output.target:q} "
         "--code-hash {params.code:q} 2>&1 | tee {log:q}"
 
 
 rule build_weight_map:
     input:
         labels=with_sidecar(f"{R}/regions/{{region}}/labels_reference.ome.zarr"),
-        all_labels=[f"{R}/regions/{r}/labels_reference.ome.zarr" for r in regions_of("train")],
+        all_labels=lambda w: [f"{R}/regions/{r}/labels_reference.ome.zarr" for r in weighted_regions(w.weight_map)],
     output:
         weights=directory(f"{R}/weight_maps/{{weight_map}}/{{region}}.ome.zarr"),
         sidecar=f"{R}/weight_maps/{{weight_map}}/{{region}}.ome.zarr.json",

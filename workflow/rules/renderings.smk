@@ -5,8 +5,11 @@ ORGANELLES = [c["name"] for c in config["classes"] if c["group"] == "organelle"]
 SUBJECTS = [TOGETHER, *ORGANELLES]
 
 
-# where the configuration names nothing: every ensemble in the first test region
-BY_DEFAULT = [{"region": r, "ensembles": list(ENSEMBLES), "annotators": False} for r in regions_of("test")[:1]]
+# where the configuration names nothing: every ensemble of all classes in the first test region
+BY_DEFAULT = [
+    {"region": r, "ensembles": [e for e in CLASS_MAPS if r in scored_regions(e)], "annotators": False}
+    for r in regions_of("test")[:1] * bool(CLASS_MAPS)
+]
 RENDERED = {(r["region"], source): None for r in config["renderings"] or BY_DEFAULT for source in sources_shown(r)}
 ROTATIONS = {
     f"{record['region']}_{source}": (record["region"], source)

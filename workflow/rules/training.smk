@@ -1,6 +1,5 @@
 """One training job per experiment and seed, and the ranking of all of them."""
 
-TRAIN, EVAL = regions_of("train"), regions_of("eval")
 SETTINGS = (
     "network",
     "options",
@@ -11,6 +10,9 @@ SETTINGS = (
     "targets",
     "activation",
     "decision",
+    "threshold",
+    "compose",
+    "evaluate",
     "weight_seed",
     "data_seed",
 )
@@ -19,11 +21,7 @@ SETTINGS = (
 # A cluster asks every process of a job to stop. With trap the shell and the log's tee wait for the training, which saves its state.
 rule train_network:
     input:
-        train_images=[f"{R}/regions/{r}/image.ome.zarr" for r in TRAIN],
-        train_labels=[f"{R}/regions/{r}/labels_reference.ome.zarr" for r in TRAIN],
-        train_weights=weights_of,
-        eval_images=[f"{R}/regions/{r}/image.ome.zarr" for r in EVAL],
-        eval_labels=[f"{R}/regions/{r}/labels_reference.ome.zarr" for r in EVAL],
+        unpack(training_inputs),
     output:
         best=f"{R}/models/{{experiment}}/seed{{seed}}/best.safetensors",
         best_sidecar=f"{R}/models/{{experiment}}/seed{{seed}}/best.safetensors.json",
@@ -40,6 +38,8 @@ rule train_network:
         gpu=GPUS,
         device=DEVICE,
     params:
+        inputs=training_options,
+        regions=lambda w: as_json(regions_for(w.experiment, "train")),
         settings=lambda w: select(EXPERIMENTS[w.experiment], *SETTINGS),
         classes=CLASSES,
         restart=f"{R}/restart/{{experiment}}/seed{{seed}}.pt",
@@ -49,9 +49,7 @@ rule train_network:
     shell:
         "trap '' TERM; "
         f"python {SCRIPTS}/train_network.py "
-        "--train-images {input.train_images:q} "
-        "--train-labels {input.train_labels:q} --train-weights {input.train_weights:q} "
-        "--eval-images {input.eval_images:q} --eval-labels {input.eval_labels:q} --experiment {wildcards.experiment:q} "
+        "{params.inputs:q} --regions {params.regions:q} --experiment {wildcards.experiment:q} "
         "--seed {wildcards.seed:q} --settings {params.settings:q} --classes {params.classes:q} "
         "--restart {params.restart:q} --threads {threads:q} --device {resources.device:q} --best {output.best:q} "
         "--last {output.last:q} --history {output.history:q} --code-hash {params.code:q} 2>&1 | tee {log:q}"
@@ -59,11 +57,7 @@ rule train_network:
 
 rule record_training:  # a run of its own: filming a run never touches the one that is ranked
     input:
-        train_images=[f"{R}/regions/{r}/image.ome.zarr" for r in TRAIN],
-        train_labels=[f"{R}/regions/{r}/labels_reference.ome.zarr" for r in TRAIN],
-        train_weights=weights_of,
-        eval_images=[f"{R}/regions/{r}/image.ome.zarr" for r in EVAL],
-        eval_labels=[f"{R}/regions/{r}/labels_reference.ome.zarr" for r in EVAL],
+        unpack(training_inputs),
         snapshot_image=lambda w: with_sidecar(f"{R}/regions/{recorded(w)['region']}/image.ome.zarr"),
     output:
         directory(f"{R}/snapshots/{{experiment}}_seed{{seed}}"),
@@ -76,6 +70,8 @@ rule record_training:  # a run of its own: filming a run never touches the one t
         gpu=GPUS,
         device=DEVICE,
     params:
+        inputs=training_options,
+        regions=lambda w: as_json(regions_for(w.experiment, "train")),
         settings=lambda w: select(EXPERIMENTS[w.experiment], *SETTINGS),
         snapshot=lambda w: select(recorded(w), "region", "slice", "every_steps"),
         classes=CLASSES,
@@ -86,9 +82,7 @@ rule record_training:  # a run of its own: filming a run never touches the one t
     shell:
         "trap '' TERM; "
         f"python {SCRIPTS}/train_network.py "
-        "--train-images {input.train_images:q} "
-        "--train-labels {input.train_labels:q} --train-weights {input.train_weights:q} "
-        "--eval-images {input.eval_images:q} --eval-labels {input.eval_labels:q} --experiment {wildcards.experiment:q} "
+        "{params.inputs:q} --regions {params.regions:q} --experiment {wildcards.experiment:q} "
         "--seed {wildcards.seed:q} --settings {params.settings:q} --classes {params.classes:q} "
         "--restart {params.restart:q} --threads {threads:q} --device {resources.device:q} "
         "--best {output:q}/best.safetensors --last {output:q}/last.safetensors --history {output:q}/history.csv "
@@ -98,7 +92,7 @@ rule record_training:  # a run of its own: filming a run never touches the one t
 
 rule rank_networks:
     input:
-        run_file("history.csv"),
+        run_file("history.csv", EVALUATED),
     output:
         f"{R}/tables/ranking.csv",
     log:

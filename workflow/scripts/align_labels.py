@@ -9,6 +9,14 @@ import numpy as np
 from command_line import Arguments, run
 from densecell import io
 from densecell.parallel import in_order
+from densecell.sparse_labels import has_labels
+
+KEPT = (
+    "kind",
+    "annotates",
+    "slices",
+    "incomplete_slices",
+)  # z stays what it is, so that these hold of the aligned volume too
 
 
 def paste(target, plane, y, x):
@@ -63,11 +71,12 @@ def main(argv=None):
             f"{tuple(origin)}. Correct labels: origin or frame (raw: drawn before binning and alignment)."
         )
     places = corners(labels, image, shifts, args.frame)
-    options = {"fill_value": labels.fill_value, "attributes": {"kind": labels.attributes["kind"]}}
+    kept = {key: labels.attributes[key] for key in KEPT if key in labels.attributes}
+    options = {"fill_value": labels.fill_value, "attributes": kept}
     with io.new_volume(
         args.output, image.shape, labels.dtype, image.voxel_size_nm, image.origin_nm, args.record, **options
     ) as store:
-        slabs = store.slabs()
+        slabs = [slab for slab in store.slabs() if has_labels(labels, range(*slab))]
         moved = in_order(lambda slab: aligned_slab(labels, places, image.shape[1:], *slab), slabs, args.threads)
         for (start, _), slab in zip(slabs, moved):
             store.write(start, slab)

@@ -1,13 +1,14 @@
 """Bin labels by block majority, to fit their binned stack.
 
-A tie goes to the class rarer in the source, and a block that holds an unlabelled voxel, or that the source covers only in
-part, is unlabelled (255). Labels drawn on the aligned stack are drawn on binned voxels and are copied. Axes are (z, y, x).
+A tie goes to the class rarer in the source (never to 254, none of the classes that it annotates), and a block that holds an
+unlabelled voxel, or that the source covers only in part, is unlabelled (255). Labels drawn on the aligned stack are drawn on binned voxels and are copied. Axes are (z, y, x).
 """
 
 from command_line import Arguments, json_argument, run
 from densecell import binning, io
 from densecell.classes import UNLABELLED, Classes
 from densecell.parallel import in_order
+from densecell.sparse_labels import binned_slices, has_labels
 
 
 def checked_factors(labels, factors, path):
@@ -52,6 +53,7 @@ def main(argv=None):
     attributes = {
         **labels.attributes,
         "origin_voxels": [o // f for o, f in zip(labels.attributes["origin_voxels"], factors)],
+        **binned_slices(labels.attributes, factors[0], labels.attributes["image_shape"][0]),
     }
     is_copied = labels.attributes["kind"] == "instance" or list(factors) == [1, 1, 1]
     counts = None if is_copied else labels.attributes["class_counts"]
@@ -60,11 +62,15 @@ def main(argv=None):
             f"{args.labels}: expected the counts of {len(classes)} classes, found {len(counts)}. Import the labels again."
         )
 
+    first, is_partial = labels.attributes["origin_voxels"][0], "annotates" in labels.attributes
+
     def bin_slab(slab):
         start, stop = slab
+        if not has_labels(labels, range(first + start * factors[0], first + stop * factors[0])):
+            return start, None
         binned = labels[start * factors[0] : stop * factors[0]]
         if not is_copied:
-            binned = binning.bin_labels(binned, factors, counts)
+            binned = binning.bin_labels(binned, factors, counts, classes, is_partial)
             if is_cut[0] and stop == shape[0]:
                 binned[-1] = UNLABELLED
             binned[:, -1 if is_cut[1] else shape[1] :] = UNLABELLED
@@ -74,7 +80,8 @@ def main(argv=None):
     options = {"fill_value": labels.fill_value, "attributes": attributes}
     with io.new_volume(args.output, shape, labels.dtype, size_nm, origin_nm, args.record, **options) as store:
         for start, binned in in_order(bin_slab, store.slabs(), args.threads):
-            store.write(start, binned)
+            if binned is not None:
+                store.write(start, binned)
 
 
 if __name__ == "__main__":

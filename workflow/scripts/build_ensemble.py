@@ -2,9 +2,10 @@
 
 Reads the ranking and the specifications stored in the checkpoints; writes a JSON with name, experiments, members
 (experiment, seed, checkpoint, eval_miou, best first), targets and decision. Checkpoint paths are relative to the JSON's
-folder. The members of several experiments are ranked together and need equal targets and decision.
+folder. The members of several experiments are ranked together and need equal targets, decision, threshold and compose.
 """
 
+import json
 import os
 from pathlib import Path
 
@@ -13,11 +14,11 @@ import numpy as np
 from command_line import Arguments, json_argument, run
 from densecell import checkpoints, files, io
 from densecell.classes import Classes
-from densecell.ensembling import member_list, rank
+from densecell.ensembling import MEANINGS, member_list, rank
 
 
 def describe_checkpoints(paths, class_names, folder):
-    """{(experiment, seed): its checkpoint's path relative to `folder`, targets and decision}."""
+    """{(experiment, seed): its checkpoint's path relative to `folder`, targets, and how they become classes}."""
     found = {}
     for path in paths:
         spec = checkpoints.read_specification(path)
@@ -30,6 +31,8 @@ def describe_checkpoints(paths, class_names, folder):
             "checkpoint": Path(os.path.relpath(path, folder)).as_posix(),
             "targets": spec["targets"],
             "decision": spec["decision"],
+            "threshold": str(spec.get("threshold")),
+            "compose": json.dumps(spec.get("compose"), sort_keys=True),
         }
     return found
 
@@ -42,6 +45,7 @@ def main(argv=None):
     arguments.parameter("experiments", "JSON list of the experiments that give members", json_argument, required=True)
     arguments.parameter("top_k", "number of members", int, required=True)
     arguments.parameter("also", "JSON list of [experiment, seed] listed too, whatever their rank", json_argument, [])
+    arguments.parameter("evaluated", "1: eval regions ranked the runs; 0: they come by seed, without a score", int, 1)
     arguments.parameter("classes", "JSON list of name and group", json_argument, required=True)
     arguments.output("output", "member list (json)")
     args = arguments.parse(argv)
@@ -57,13 +61,13 @@ def main(argv=None):
             f"ensembles.{args.name}: expected ranked runs of {args.experiments} and a checkpoint for each, found "
             f"{len(keys)} runs and no checkpoint for {missing}; check ensembles.{args.name}.experiments"
         )
-    for column in ("checkpoint", "targets", "decision"):
+    for column in ("checkpoint", "targets", "decision", *MEANINGS):
         ranking = ranking.assign(**{column: [described[key][column] for key in keys]})
     try:
         ranked = rank(ranking)
         named = [[experiment, seed] in args.also for experiment, seed in zip(ranked["experiment"], ranked["seed"])]
         ranked = ranked[(ranked["rank"] <= args.top_k) | np.array(named)]
-        members = member_list(ranked, max(args.top_k, len(ranked)))
+        members = member_list(ranked, max(args.top_k, len(ranked)), bool(args.evaluated))
     except ValueError as error:
         raise ValueError(f"ensembles.{args.name}: {error}") from error
     files.write_json(args.output, {"name": args.name, "experiments": args.experiments, **members}, args.record)

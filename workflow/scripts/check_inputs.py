@@ -15,7 +15,16 @@ from command_line import Arguments, json_argument, run
 from densecell import files, findings, io, raw_formats, region_checks
 from densecell.classes import Classes
 from densecell.findings import Finding
+from densecell.sparse_labels import Placement
 from import_labels import SemanticLabels, class_mapping, value_codes
+
+WHOLE = {
+    "annotates": None,
+    "slices": None,
+    "boxes": None,
+    "complete": True,
+    "incomplete_slices": [],
+}  # a source of everything
 
 
 def finding_of(record, key, volume):
@@ -24,12 +33,18 @@ def finding_of(record, key, volume):
     return Finding(**{**record, "key": told, "volume": volume, "slices": tuple(record["slices"])})
 
 
+def reference_of(region):
+    """Names of the label sources that make up a region's reference."""
+    names = region["labels"].get("reference") or ()
+    return [names] if isinstance(names, str) else list(names)
+
+
 def label_boxes(labels, regions, volume, shape):
     """{region: its box (z, y, x) in the voxels of a label source} of the regions that use it as reference."""
     factors = volume["binning"] if labels["frame"] == "aligned" else (1, 1, 1)
     boxes = {}
     for region in regions:
-        if region["labels"].get("reference") == labels["name"]:
+        if labels["name"] in reference_of(region):
             box = region_checks.region_box(region, shape, volume["binning"])
             box = [(a // f - o, -(-b // f) - o) for (a, b), f, o in zip(box, factors, labels["origin"])]
             boxes[region["name"]] = [(max(a, 0), max(b, 0)) for a, b in box]
@@ -44,17 +59,21 @@ def with_files(sources, paths):
 
 def read_labels(labels, regions, volume, shape, classes, passing=()):
     """(findings, {region: voxels (256,) of each class}) of a source of semantic labels."""
-    counts, where = {}, f"labels {labels['name']}"
+    counts, where, key = {}, f"labels {labels['name']}", "path"
+    told = {**WHOLE, **labels, "origin_voxels": labels["origin"]}
     try:
         source = raw_formats.open_source(labels["paths"], labels["axes"])
         is_color = len(source.shape) == 4 and source.shape[3] > 2
-        converter = SemanticLabels(*class_mapping(labels["values"], classes, is_color, labels["name"]), len(classes))
+        mapping = class_mapping(labels["values"], classes, is_color, labels["name"], told["annotates"])
+        converter, key = SemanticLabels(*mapping, len(classes)), "slices" if told["slices"] else "path"
+        placed = Placement(labels["name"], source.shape, labels["paths"], told, classes)
         boxes = label_boxes(labels, regions, volume, shape) if shape else {}
         counts = {name: np.zeros(256, np.int64) for name in boxes}
-        for z in range(source.shape[0]):
-            plane = converter.convert(value_codes(source.read_slice(z), f"{labels['paths'][0]}, slice {z}"), z)
+        for at, z in placed.index.items():
+            codes = value_codes(source.read_slice(z), f"{labels['paths'][0]}, slice {z}")
+            plane = placed.convert(converter, codes, at)
             for name, (in_z, in_y, in_x) in boxes.items():
-                if in_z[0] <= z < in_z[1]:
+                if in_z[0] <= at - placed.origin[0] < in_z[1]:
                     counts[name] += np.bincount(plane[slice(*in_y), slice(*in_x)].ravel(), minlength=256)
     except passing:
         raise
@@ -67,19 +86,28 @@ def read_labels(labels, regions, volume, shape, classes, passing=()):
                 where,
                 "label images",
                 str(error),
-                f"{labels['key']}.path",
+                f"{labels['key']}.{key}",
                 todo,
                 labels["volume"],
             )
         ], {}
     found = region_checks.unknown_values(labels["name"], labels["volume"], labels["key"], converter.unknown, is_color)
-    return list(found), counts
+    facts = {**placed.attributes, "name": labels["name"], "frame": labels["frame"], "n_slices": shape and shape[0]}
+    where = {name: [z + placed.origin[0] for z in box[0]] for name, box in boxes.items()}
+    sparse = region_checks.sparse_labels(facts, labels["key"], volume, regions, where)
+    return [*found, *sparse], counts
+
+
+def annotated_classes(settings, classes):
+    """{region: names of the classes that a source of its reference annotates}."""
+    by_source = {s["name"]: s.get("annotates") or classes.names for s in settings["labels"]}
+    return {r["name"]: {n for s in reference_of(r) for n in by_source.get(s, ())} for r in settings["regions"]}
 
 
 def roughly_placed(regions, sources, volumes):
     """Names of the regions whose labels are moved against them by the shifts and the crop of the alignment."""
     frames = {labels["name"]: labels["frame"] for labels in sources}
-    pairs = [(r, frames.get(r["labels"].get("reference"))) for r in regions if volumes[r["volume"]]["is_aligned"]]
+    pairs = [(r, frames.get(s)) for r in regions if volumes[r["volume"]]["is_aligned"] for s in reference_of(r)]
     return {r["name"] for r, frame in pairs if frame not in (None, r["frame"])}
 
 
@@ -92,16 +120,21 @@ def check_all(settings, overviews, passing=()):
     volumes = {v["name"]: v for v in settings["volumes"]}
     shapes = {name: tuple(o["shape"]) for name, o in overviews.items() if "shape" in o}
     found = [finding_of(f, volumes[name]["key"], name) for name, o in overviews.items() for f in o["findings"]]
-    counts = {}
+    counts, read = {}, set()
     for labels in settings["labels"]:
         if labels["kind"] == "semantic":
             of_labels, of_regions = read_labels(
                 labels, regions, volumes[labels["volume"]], shapes.get(labels["volume"]), classes, passing
             )
             found += of_labels
-            counts |= of_regions
+            counts = {**counts, **{name: n + counts.get(name, 0) for name, n in of_regions.items()}}
+            read |= {(labels["name"], name) for name in of_regions}
+    for region in regions:  # of a region with a source that could not be read, or is not there yet, nothing is told
+        if any((name, region["name"]) not in read for name in reference_of(region)):
+            counts.pop(region["name"], None)
     region_key, rough = {r["name"]: r["key"] for r in regions}, roughly_placed(regions, settings["labels"], volumes)
-    found += region_checks.class_presence(counts, regions, classes.names, region_key, rough)
+    annotated = annotated_classes(settings, classes)
+    found += region_checks.class_presence(counts, regions, classes.names, region_key, rough, annotated)
     guard_nm, context = settings["checks"]["guard_nm"], settings["normalization"]["context"]
     found += region_checks.guard_gaps(regions, volumes, shapes, guard_nm, context)
     looks = {name: o["looks"] for name, o in overviews.items() if "looks" in o}

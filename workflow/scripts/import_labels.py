@@ -4,6 +4,9 @@ Semantic labels become uint8 class numbers, 255 = unlabelled; --values maps stor
 one, and without it value i is class i. Instance labels become uint32, 0 = none (a color (r, g, b) becomes
 65536 r + 256 g + b). Alpha is ignored. All values that no class has are listed with their counts before the import is
 refused. A source smaller than its stack lies at --origin-voxels (z, y, x).
+
+Single slices lie where --slices says; those in between are unlabelled. A source that annotates some classes only has 254 (other)
+where there is none of them. Outside of --boxes, and where nothing is drawn in a slice that is not complete, voxels are unlabelled.
 """
 
 from pathlib import Path
@@ -12,7 +15,8 @@ import numpy as np
 
 from command_line import Arguments, json_argument, run
 from densecell import io, raw_formats
-from densecell.classes import UNLABELLED, Classes
+from densecell.classes import OTHER, UNLABELLED, Classes
+from densecell.sparse_labels import Placement
 from progress import Progress
 
 LISTED_VALUES = 20
@@ -46,14 +50,27 @@ def value_codes(image, path):
     return image.astype(np.int64)
 
 
-def class_mapping(values, classes, is_color, source_name):
-    """(codes, numbers): sorted codes of known values or colors and their class numbers, int64 and uint8."""
+def class_mapping(values, classes, is_color, source_name, annotates=None):
+    """(codes, numbers, rest): sorted codes of known values or colors and their class numbers, int64 and uint8; rest: the number
+    of every other value, None where there is none.
+
+    annotates: names of the classes that were looked for, None: all.
+    """
     if values is None and not is_color:
-        return np.array([*range(len(classes)), UNLABELLED]), np.array([*range(len(classes)), UNLABELLED], np.uint8)
+        if annotates is not None and len(annotates) == 1:
+            return np.array([0]), np.array([OTHER], np.uint8), classes.index(annotates[0])
+        words = [OTHER, UNLABELLED] if annotates else [UNLABELLED]
+        drawn = classes.drawn_as(annotates).tolist()
+        return np.array([*range(len(classes)), *words]), np.array([*drawn, *words], np.uint8), None
     kind, other = ("colors", "values") if is_color else ("values", "colors")
     mapping = {}
     for record in values or []:
         number = classes.index(record["class"])
+        if record["class"] not in ("unlabelled", *(classes.names if annotates is None else ("other", *annotates))):
+            raise ValueError(
+                f"labels.{source_name}.values: expected classes that the source annotates, found {record['class']!r}. Add it to "
+                f"labels.{source_name}.annotates, or call it " + ("unlabelled." if annotates is None else "other.")
+            )
         for value in record.get(kind, []):
             code = int(color_code(value)) if is_color else int(value)
             if mapping.setdefault(code, number) != number:
@@ -66,7 +83,7 @@ def class_mapping(values, classes, is_color, source_name):
             f"labels.{source_name}.values: expected {kind} for each class, since the files are {found} images, found {'only ' + other if values else 'none'}."
         )
     codes = np.array(sorted(mapping))
-    return codes, np.array([mapping[c] for c in codes.tolist()], np.uint8)
+    return codes, np.array([mapping[c] for c in codes.tolist()], np.uint8), None
 
 
 class SemanticLabels:
@@ -74,19 +91,28 @@ class SemanticLabels:
 
     dtype, fill_value = np.uint8, UNLABELLED
 
-    def __init__(self, codes, numbers, n_classes):
-        self.codes, self.numbers = codes, numbers
+    def __init__(self, codes, numbers, rest, n_classes):
+        self.codes, self.numbers, self.rest = codes, numbers, rest
         self.counts = np.zeros(256, np.int64)
         self.n_classes = n_classes
         self.unknown = {}  # code -> [voxels, slice of the first]
 
-    def convert(self, codes, z):
-        """(Y, X) uint8; unknown values are noted and become 255."""
+    def convert(self, codes, z, within=None, unsaid=()):
+        """(Y, X) uint8; unknown values are noted and become 255.
+
+        within: (Y, X) bool, what is labelled at all, None: everything; unsaid: numbers that become 255.
+        """
         place = np.minimum(np.searchsorted(self.codes, codes), len(self.codes) - 1)
         is_known = self.codes[place] == codes
-        labels = np.where(is_known, self.numbers[place], np.uint8(UNLABELLED))
+        labels = np.where(is_known, self.numbers[place], np.uint8(UNLABELLED if self.rest is None else self.rest))
+        is_odd = ~is_known if self.rest is None else np.zeros(codes.shape, bool)
+        if within is not None:
+            labels[~within] = UNLABELLED
+            is_odd &= within
+        if unsaid:
+            labels[np.isin(labels, unsaid)] = UNLABELLED
         self.counts += np.bincount(labels.ravel(), minlength=256)
-        for code, count in zip(*np.unique(codes[~is_known], return_counts=True)):
+        for code, count in zip(*np.unique(codes[is_odd], return_counts=True)):
             self.unknown.setdefault(int(code), [0, z])[0] += int(count)
         return labels
 
@@ -115,7 +141,7 @@ class InstanceLabels:
 
     dtype, fill_value = np.uint32, 0
 
-    def convert(self, codes, z):
+    def convert(self, codes, z, **_):
         """(Y, X) uint32. Raises ValueError for numbers that don't fit."""
         if codes.min() < 0 or codes.max() > np.iinfo(np.uint32).max:
             raise ValueError(
@@ -133,11 +159,13 @@ def check_place(source_name, shape, origin, image_shape):
         )
 
 
-def report(source_name, counts, class_names):
-    """Print the voxel count and share of each class, and a warning for a class without a voxel."""
-    labelled, n_voxels = int(counts[: len(class_names)].sum()), int(counts.sum())
+def report(source_name, counts, class_names, annotates=None):
+    """Print the voxel count and share of each annotated class, and a warning for a class without a voxel."""
+    labelled, n_voxels = int(counts[:UNLABELLED].sum()), int(counts.sum())
     print(f"import_labels: {source_name}: {n_voxels:,} voxels, {labelled:,} labelled")
     for name, count in zip(class_names, counts):
+        if name not in (annotates or class_names):
+            continue
         note = "" if count else "  WARNING: no voxel of this class in this source"
         print(f"  {name:20s} {count:>14,} {100 * count / max(labelled, 1):8.3f} %{note}")
 
@@ -151,6 +179,11 @@ def main(argv=None):
     arguments.parameter("frame", "raw: drawn on the raw stack; aligned: drawn on the aligned stack", default="raw")
     arguments.parameter("values", "JSON list of class and values or colors, or null", json_argument)
     arguments.parameter("origin_voxels", "JSON list (z, y, x): first voxel in that frame", json_argument, [0, 0, 0])
+    arguments.parameter("annotates", "JSON list of the classes that were looked for; null: all", json_argument)
+    arguments.parameter("slices", "JSON list of the z of each slice, or by_name, or null", json_argument)
+    arguments.parameter("boxes", "JSON list of labelled ranges {z, y, x}, or null", json_argument)
+    arguments.parameter("complete", "JSON: false where only some objects are drawn", json_argument, True)
+    arguments.parameter("incomplete_slices", "JSON list of z where only some objects are drawn", json_argument, [])
     arguments.parameter("classes", "JSON list of name and group", json_argument, required=True)
     arguments.output("output", "the labels (OME-Zarr)")
     args = arguments.parse(argv)
@@ -158,11 +191,13 @@ def main(argv=None):
     classes, image = Classes.from_records(args.classes), io.open_volume(args.image)
     name = Path(args.output).name.removeprefix("labels_").removesuffix(".ome.zarr")
     source = raw_formats.open_source(args.paths, args.axes)
-    shape, is_color = source.shape[:3], len(source.shape) == 4 and source.shape[3] > 2
+    is_color = len(source.shape) == 4 and source.shape[3] > 2
+    placed = Placement(name, source.shape, args.paths, vars(args), classes)
     if args.frame == "raw":
-        check_place(name, shape, args.origin_voxels, image.shape)
+        check_place(name, placed.shape, args.origin_voxels, image.shape)
     if args.kind == "semantic":
-        converter = SemanticLabels(*class_mapping(args.values, classes, is_color, name), len(classes))
+        mapping = class_mapping(args.values, classes, is_color, name, args.annotates)
+        converter = SemanticLabels(*mapping, len(classes))
     else:
         converter = InstanceLabels()
     attributes = {
@@ -170,21 +205,27 @@ def main(argv=None):
         "frame": args.frame,
         "origin_voxels": args.origin_voxels,
         "image_shape": list(image.shape),
+        **placed.attributes,
     }
     origin_nm = [o + i * size for o, i, size in zip(image.origin_nm, args.origin_voxels, image.voxel_size_nm)]
-    progress = Progress(shape[0], "slices")
+    progress = Progress(placed.shape[0], "slices")
     options = {"fill_value": converter.fill_value, "attributes": attributes}
     with io.new_volume(
-        args.output, shape, converter.dtype, image.voxel_size_nm, origin_nm, args.record, **options
+        args.output, placed.shape, converter.dtype, image.voxel_size_nm, origin_nm, args.record, **options
     ) as store:
         for start, stop in store.slabs():
-            codes = (value_codes(source.read_slice(z), f"{args.paths[0]}, slice {z}") for z in range(start, stop))
-            store.write(start, np.stack([converter.convert(c, z) for z, c in enumerate(codes, start)]))
+            present = placed.slices_within(start, stop)
+            if present:
+                slab = np.full((stop - start, *placed.shape[1:]), converter.fill_value, converter.dtype)
+                for z in present:
+                    codes = value_codes(source.read_slice(placed.index[z]), f"{args.paths[0]}, slice {placed.index[z]}")
+                    slab[z - args.origin_voxels[0] - start] = placed.convert(converter, codes, z)
+                store.write(start, slab)
             progress.step(stop - start)
         if args.kind == "semantic":
             converter.check(is_color, name, classes.names)
             store.add_attributes(class_counts=converter.counts[: len(classes)].tolist())
-            report(name, converter.counts, classes.names)
+            report(name, converter.counts, classes.names, args.annotates)
 
 
 if __name__ == "__main__":

@@ -46,8 +46,8 @@ def n_outputs(network, window):
 
 def main(argv=None):
     arguments = Arguments(__doc__)
-    arguments.input("ranking", "ranking of the networks (csv)")
-    arguments.input("chosen", "chosen member list of every ensemble (json)", several=True)
+    arguments.input("ranking", "ranking of the networks that eval regions rank (csv)", required=False)
+    arguments.input("chosen", "chosen member list of every ensemble (json)", several=True, required=False)
     arguments.input("checkpoints", "one checkpoint of every experiment, in the configuration's order", several=True)
     arguments.parameter(
         "config", "JSON record: what is told of the resolved configuration", json_argument, required=True
@@ -59,7 +59,7 @@ def main(argv=None):
 
     names = [experiment["name"] for experiment in args.config["experiments"]]
     loaded = dict(zip(names, map(checkpoints.load_network, args.checkpoints), strict=True))
-    ranking = io.read_table(args.ranking)
+    ranking = io.read_table(args.ranking).groupby("experiment", sort=False) if args.ranking else ()
     chosen = [files.read_json(path) for path in args.chosen]
     torch_version = next(iter(loaded.values()))[1]["versions"]["torch"].split("+")[0]
     installed = {name: importlib.metadata.version(name) for name in PACKAGES}
@@ -68,9 +68,7 @@ def main(argv=None):
         "precisions": {name: spec["precision"] for name, (_, spec) in loaded.items()},
         "groups": {name: list(network.parameter_groups()) for name, (network, _) in loaded.items()},
         "outputs": {name: n_outputs(network, spec["window"]) for name, (network, spec) in loaded.items()},
-        "runs": {
-            name: (len(runs), int(runs["collapsed"].sum())) for name, runs in ranking.groupby("experiment", sort=False)
-        },
+        "runs": {name: (len(runs), int(runs["collapsed"].sum())) for name, runs in ranking},
         "tiles": TILES,
         "chosen": {entry["name"]: entry["k"] for entry in chosen},
         "versions": {**args.versions, "python": platform.python_version(), "torch": torch_version, **installed},

@@ -1,7 +1,7 @@
 """Measure the intensities of an aligned volume: the numbers that normalize it as a whole.
 
-Streams over the volume; slices that alignment left out (blank, destroyed, duplicate, jump) don't count. Writes a JSON record
-with method, count (voxels), mean, std and, for percentiles, low and high, in gray values.
+Streams over the volume; slices that alignment left out (blank, destroyed, duplicate, jump) and padding don't count. Writes a JSON
+record with method, count (voxels), mean, std and, for percentiles, low and high, for unit, full, in gray values.
 """
 
 from command_line import Arguments, run
@@ -13,8 +13,9 @@ from progress import Progress
 
 def main(argv=None):
     arguments = Arguments(__doc__)
-    arguments.input("image", "aligned volume (OME-Zarr)")
-    arguments.parameter("method", "zscore, percentile or none", default="zscore")
+    arguments.input("image", "aligned or corrected volume (OME-Zarr)")
+    arguments.parameter("method", "zscore, percentile, unit or none", default="zscore")
+    arguments.parameter("padding", "gray value of voxels that are no image and don't count", int)
     arguments.setting("threads", "CPU threads", int, 1)
     arguments.output("output", "the numbers (json)")
     args = arguments.parse(argv)
@@ -26,7 +27,7 @@ def main(argv=None):
     def measure(slab):
         kept = [z not in left_out for z in range(*slab)]
         values = image[slice(*slab)]
-        return len(values), IntensityStatistics().update(values if all(kept) else values[kept])
+        return len(values), IntensityStatistics().update(values if all(kept) else values[kept], padding=args.padding)
 
     statistics, progress = IntensityStatistics(), Progress(image.shape[0], "slices")
     for n_slices, of_slab in in_order(measure, image.slabs(), args.threads):

@@ -1,8 +1,9 @@
 """Cut a region out of an aligned volume, with context around it, and normalize its intensities (float32).
 
 Scope `region`: by the statistics of the region's own voxels (Guay et al. 2021, doi 10.1038/s41598-021-81590-0); scope
-`volume`: by those of the whole volume (--intensity). Slices that alignment left out don't count. The stored attributes:
-`box`, the region in the aligned volume; `inner`, the region in the stored box; `normalization`, the numbers used.
+`volume`: by those of the whole volume (--intensity). Slices that alignment left out and padding don't count. The stored attributes:
+`box`, the region in the aligned volume; `inner`, the region in the stored box; `normalization`, the numbers used; `binning`, the raw
+voxels of one (z, y, x).
 """
 
 import numpy as np
@@ -52,15 +53,15 @@ def raw_box(region, image, shifts):
     return box
 
 
-def region_statistics(image, box, method, threads=1):
-    """The numbers that normalize the voxels of `box` by themselves."""
+def region_statistics(image, box, method, threads=1, padding=None):
+    """The numbers that normalize the voxels of `box` by themselves, those of the gray value `padding` left out."""
     left_out = set(image.attributes["left_out_slices"])
 
     def measure(start):
         stop = min(start + image.slab_depth, box[0][1])
         kept = [z not in left_out for z in range(start, stop)]
         values = image[start:stop, slice(*box[1]), slice(*box[2])]
-        return IntensityStatistics().update(values if all(kept) else values[kept])
+        return IntensityStatistics().update(values if all(kept) else values[kept], padding=padding)
 
     statistics = IntensityStatistics()
     for of_slab in in_order(measure, range(*box[0], image.slab_depth), threads):
@@ -70,11 +71,12 @@ def region_statistics(image, box, method, threads=1):
 
 def main(argv=None):
     arguments = Arguments(__doc__)
-    arguments.input("image", "aligned volume (OME-Zarr)")
+    arguments.input("image", "aligned or corrected volume (OME-Zarr)")
     arguments.input("shifts", "shift table of the volume (csv), for regions in raw voxels", required=False)
     arguments.input("intensity", "numbers of the whole volume (json), for scope volume", required=False)
     arguments.parameter("region", "JSON record: name, frame, z, y, x (null: all)", json_argument, required=True)
-    arguments.parameter("method", "zscore, percentile or none", default="zscore")
+    arguments.parameter("method", "zscore, percentile, unit or none", default="zscore")
+    arguments.parameter("padding", "gray value of voxels that are no image and don't count", int)
     arguments.parameter("scope", "region or volume", default="region")
     arguments.parameter("context", "JSON list of voxels around the region (z, y, x)", json_argument, [0, 0, 0])
     arguments.setting("threads", "CPU threads", int, 1)
@@ -93,13 +95,14 @@ def main(argv=None):
         numbers = (
             files.read_json(args.intensity)
             if args.scope == "volume"
-            else region_statistics(image, box, args.method, args.threads)
+            else region_statistics(image, box, args.method, args.threads, args.padding)
         )
     except ValueError as error:
         raise ValueError(f"regions.{name}: {error}") from error
     outer = [(max(a - c, 0), min(b + c, n)) for (a, b), c, n in zip(box, args.context, image.shape)]
     inner = [[a - o, b - o] for (a, b), (o, _) in zip(box, outer)]
     attributes = {"box": [list(r) for r in box], "inner": inner, "normalization": numbers}
+    attributes["binning"] = image.attributes["binning"]
     shape = tuple(b - a for a, b in outer)
     origin_nm = [o + a * size for o, (a, _), size in zip(image.origin_nm, outer, image.voxel_size_nm)]
     z0, y, x = outer[0][0], slice(*outer[1]), slice(*outer[2])

@@ -13,7 +13,12 @@ from densecell.region_checks import quantiles
 from figure_output import new_figure, save
 
 OWN, TRAINED, ODD = "#0173b2", "0.45", "crimson"
-UNITS = {"zscore": "gray value (standard deviations)", "percentile": "gray value (1 % to 99 %)", "none": "gray value"}
+UNITS = {
+    "zscore": "gray value (standard deviations)",
+    "percentile": "gray value (1 % to 99 %)",
+    "unit": "gray value",
+    "none": "gray value",
+}
 
 
 def draw_brightness(axes, slices, odd):

@@ -1,9 +1,10 @@
 """Predict a region or a whole volume with an ensemble, tile by tile, streaming to OME-Zarr.
 
 The members of --members run over every tile once, in ranking order. From that one pass come the labels of any top-k mean
-(--ensembles), of single members (--member-labels), of given sets of members (--sets), and 8-bit probabilities per class. A region
-stored with context around it is predicted with it and written without it. --slab I-of-N writes the I-th part of the slices
-alone, for `gather_slabs.py` to join; with --restart a killed job goes on at the last layer of shards. GPU when there is one.
+(--ensembles), of single members (--member-labels), of given sets of members (--sets), and 8-bit probabilities per class, or per
+target of networks that give each by itself; their labels follow from these. A region stored with context around it is predicted
+with it and written without it. --slab I-of-N writes the I-th part of the slices alone, for `gather_slabs.py` to join; with --restart
+a killed job goes on at the last layer of shards. GPU when there is one.
 """
 
 import contextlib
@@ -20,7 +21,7 @@ from densecell import budget, checkpoints, ensembling, files, io, prediction
 from densecell.classes import BACKGROUND, UNLABELLED, Classes
 from densecell.devices import Computation, tune_cpu
 from densecell.normalization import normalize
-from densecell.outputs import StoreSink
+from densecell.outputs import StoreSink, Wanted
 from densecell.slab_state import SlabState
 from gpu_choice import choose_card
 from progress import Progress
@@ -29,26 +30,32 @@ AXES = {"z": -3, "y": -2, "x": -1}
 
 
 def load_members(path, classes, computation, listed=()):
-    """The networks of a member list, in ranking order, with their windows; and their names (experiment, seed).
+    """The networks of a member list, in ranking order, with their windows; their names (experiment, seed); and what their
+    outputs mean, which must be the same.
 
     listed: the only checkpoints that it may name; empty: any.
     """
-    members, names = [], []
+    members, names, decisions = [], [], []
     for entry in ensembling.checked_members(files.read_json(path), path):
         checkpoint = Path(os.path.normpath(Path(path).parent / entry["checkpoint"]))
         if listed and checkpoint.resolve() not in {Path(p).resolve() for p in listed}:
             raise ValueError(f"{path}: names the checkpoint {entry['checkpoint']!r}, which is none of --checkpoints.")
         network, spec = checkpoints.load_network(checkpoint, classes.names)
-        if spec["activation"] != "softmax" or spec["decision"] != "argmax":
+        try:
+            decisions.append(prediction.make_decision(spec, classes))
+        except ValueError as error:
+            raise ValueError(f"{checkpoint}: {error}") from error
+        if decisions[-1] != decisions[0]:
             raise ValueError(
-                f"{checkpoint}: activation {spec['activation']!r} with decision {spec['decision']!r} is not known here."
+                f"{checkpoint}: expected the targets, activation, threshold and compose of the first member, found others; an "
+                "ensemble needs networks with equal ones. Train them alike, or make one ensemble of each."
             )
         members.append(prediction.Member(computation.place(network), tuple(spec.get("tile") or spec["window"])))
         names.append((entry["experiment"], entry["seed"]))
-    return members, names
+    return members, names, decisions[0]
 
 
-def output_paths(args, names, classes):
+def output_paths(args, names, targets):
     """{key of a result: path of its store}."""
     tops = zip(args.ensembles, args.ensemble_labels, strict=True)
     found = {("top", len(names) if k is None else k): path for k, path in tops}
@@ -60,7 +67,7 @@ def output_paths(args, names, classes):
         for i, (experiment, seed) in enumerate(names):
             found["member", i] = Path(args.keep_members) / f"{experiment}_seed{seed}.ome.zarr"
     if args.probabilities:
-        for c, name in enumerate(classes.names):
+        for c, name in enumerate(targets):
             found["probability", c] = Path(args.probabilities) / f"{name}.ome.zarr"
     return found
 
@@ -94,6 +101,22 @@ def restart_state(args, paths, computation, attributes):
     return SlabState(args.restart, files.hash_text(json.dumps(facts, sort_keys=True)))
 
 
+def kept_at_once(paths, n_members, settings):
+    """Of how many members, or sums over members, a tile's probabilities are held at once; with blend, a row of tiles'."""
+    wanted = Wanted.of(paths)
+    return len(wanted.sizes(n_members)) if settings.get("stitch") == "blend" else n_members if wanted.subsets else 1
+
+
+def decision_facts(decision, classes):
+    """What is recorded of how targets became labels."""
+    composition = decision.composition
+    return {
+        "targets": list(decision.targets),
+        "threshold": composition.threshold,
+        "compose": composition.record(classes),
+    }
+
+
 def describe(plan, members, image, computation, limit, settings):
     """The plan in words, told before the work starts."""
     tiles = sorted({tuple(p.input_shape) for p in plan.placements})
@@ -125,7 +148,10 @@ def parse(argv):
     arguments.input("mask", "labels whose background is not predicted (OME-Zarr)", required=False)
     arguments.parameter("classes", "JSON list of name and group", json_argument, required=True)
     arguments.parameter(
-        "settings", "stitch, tile, halo, flips, precision, memory_gb", json_argument, {"stitch": "depth"}
+        "settings",
+        "stitch, tile, halo, overlap, taper, flips, precision, memory_gb",
+        json_argument,
+        {"stitch": "depth"},
     )
     arguments.parameter("ensembles", "JSON list of k, one for each of --ensemble-labels", json_argument, [])
     arguments.output("ensemble_labels", "labels of the mean over the first k members", several=True, required=False)
@@ -137,7 +163,9 @@ def parse(argv):
         "sets", "JSON list of lists of [experiment, seed], one for each of --set-labels", json_argument, []
     )
     arguments.output("set_labels", "labels of the mean over these members", several=True, required=False)
-    arguments.output("probabilities", "folder for one volume of 8-bit probabilities per class", required=False)
+    arguments.output(
+        "probabilities", "folder for one volume of 8-bit probabilities per class or target", required=False
+    )
     arguments.output("keep_members", "folder for one volume of labels per member", required=False)
     arguments.setting("slab", "I-of-N: the part of the slices to write")
     arguments.setting("restart", "folder for what is needed to go on after a crash")
@@ -158,17 +186,17 @@ def main(argv=None):
     classes, settings = Classes.from_records(args.classes), args.settings
     computation = Computation(choose_card(args.device), settings.get("precision") or "auto", inference=True)
     tell(**computation.facts())
-    members, names = load_members(args.members, classes, computation, args.checkpoints)
+    members, names, decision = load_members(args.members, classes, computation, args.checkpoints)
     image = io.open_volume(args.image)
     inner = [tuple(pair) for pair in image.attributes.get("inner", [[0, n] for n in image.shape])]
     intensity = files.read_json(args.intensity) if args.intensity else None
-    paths = output_paths(args, names, classes)
+    paths = output_paths(args, names, decision.targets)
     if not paths:
         raise ValueError("expected something to write, such as --ensemble-labels, found nothing")
     limit = budget.memory_budget(settings.get("memory_gb"), computation.device, args.threads)
     plan = prediction.make_plan(
         members, image.shape, settings, computation, inner=inner, budget=limit, n_stores=len(paths),
-        n_kept=len(members) if args.sets else 1, n_classes=len(classes), itemsize=image.dtype.itemsize,
+        n_kept=kept_at_once(paths, len(members), settings), n_classes=len(decision.targets), itemsize=image.dtype.itemsize,
     )  # fmt: skip
     print(
         f"predict_volume: {describe(plan, members, image, computation, limit, settings)}", file=sys.stderr, flush=True
@@ -181,6 +209,8 @@ def main(argv=None):
         "members": [list(n) for n in names],
         "prediction": {**plan.facts, "flips": settings.get("flips") or [], "precision": computation.precision},
     }
+    if decision.composition:
+        attributes["decision"] = decision_facts(decision, classes)
     state = restart_state(args, paths, computation, attributes) if args.restart else None
 
     with contextlib.ExitStack() as stack:
@@ -203,7 +233,7 @@ def main(argv=None):
             if state:
                 state.save(z - first, writers.values())
 
-        sink = StoreSink(writers, plan.depth, (start, last), written)
+        sink = StoreSink(writers, plan.depth, (start, last), written, decision)
         background = int(np.argmax(classes.group_ids == BACKGROUND))
         prediction.predict(
             members, image, computation, plan, sink, inner=inner, z_range=(start, last), background=background,

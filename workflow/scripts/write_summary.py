@@ -2,7 +2,8 @@
 
 Answers: does an ensemble (at the k chosen on eval) beat single networks; does one experiment beat another, judged by all
 their seeds with an exact rank test; how many runs collapsed; IoU (0 to 1) per class with the spread over seeds; how far
-the volume fractions at --margin-nm (nm) are from the reference's; how people agree where several labelled a region.
+the volume fractions at --margin-nm (nm) are from the reference's; how people agree where several labelled a region; with
+--held-out, what Dice (0 to 1) the draws of sparse labels reach with how many slices.
 """
 
 from html import escape
@@ -10,7 +11,7 @@ from html import escape
 import pandas as pd
 
 from command_line import Arguments, json_argument, run
-from densecell import files, io, summary
+from densecell import budget_words, files, io, summary
 from densecell.classes import Classes
 
 STYLE = """<meta charset="utf-8">
@@ -63,26 +64,15 @@ def fact(place, experiment, measure, value, unit, subject="all"):
     return (*place, "", experiment, "seeds", subject, measure, float(value), unit)
 
 
-def main(argv=None):
-    arguments = Arguments(__doc__)
-    arguments.input("metrics", "measures of all predictions (csv)")
-    arguments.input("ranking", "ranking of the networks (csv)")
-    arguments.input("chosen", "chosen member list of every ensemble (json)", several=True, required=False)
-    arguments.input("volume_fractions", "volume fractions (csv)", required=False)
-    arguments.parameter("margin_nm", "margin in nm of the volume fractions", float, 100.0)
-    arguments.parameter("classes", "JSON list of name and group", json_argument, required=True)
-    arguments.output("output", "page (html)")
-    arguments.output("table", "the numbers (csv)")
-    args = arguments.parse(argv)
-
-    classes = Classes.from_records(args.classes)
+def of_regions(args, classes):
+    """What the scores of whole regions say: (parts of the page, tables, facts)."""
     metrics, ranking = io.read_table(args.metrics), io.read_table(args.ranking)
     chosen = [files.read_json(path) for path in args.chosen]
     fractions = io.read_table(args.volume_fractions) if args.volume_fractions else None
     organelles = [classes.names[i] for i in classes.organelles]
     tests = summary.regions_of_role(metrics, "test")
 
-    parts = [STYLE, '<div class="densecell">', "<h2>What the numbers say</h2>"]
+    parts = []
     if not tests:
         parts.append(
             "<p>No region has the role test: nothing here says how good the networks are on unseen tissue.</p>"
@@ -123,8 +113,58 @@ def main(argv=None):
     for experiment, runs in ranking.groupby("experiment", sort=False):
         facts.append(fact(("", ""), experiment, "n_runs", len(runs), "run"))
         facts.append(fact(("", ""), experiment, "n_collapsed", runs["collapsed"].sum(), "run"))
-    tables.append(pd.DataFrame(facts, columns=summary.COLUMNS))
-    files.write_text(args.output, "\n".join([part for part in parts if part] + ["</div>"]) + "\n", args.record)
+    return parts, tables, facts
+
+
+def of_draws(args):
+    """What the scores of sparse draws on held-out slices say: (parts of the page, tables)."""
+    metrics = io.read_table(args.held_out)
+    parts = [
+        "<h2>Held-out slices</h2>",
+        "<p>Labelled slices that a training did not see; scores pooled over their voxels. They chose nothing, but they come from the "
+        "stacks that were trained on.</p>",
+        section("How many labelled slices are enough?", budget_words.describe_budget(metrics)),
+    ]
+    if args.by_distance:
+        sentences = budget_words.describe_distance(io.read_table(args.by_distance))
+        parts.append(section("How far from a labelled slice does it hold?", sentences))
+    return parts, [budget_words.facts(metrics, summary.COLUMNS)]
+
+
+def main(argv=None):
+    arguments = Arguments(__doc__)
+    arguments.input("metrics", "measures of all predictions (csv)", required=False)
+    arguments.input("ranking", "ranking of the networks (csv)", required=False)
+    arguments.input("chosen", "chosen member list of every ensemble (json)", several=True, required=False)
+    arguments.input("volume_fractions", "volume fractions (csv)", required=False)
+    arguments.input("held_out", "scores of draws on held-out slices (csv)", required=False)
+    arguments.input("by_distance", "the same by distance to the training slices (csv)", required=False)
+    arguments.parameter("margin_nm", "margin in nm of the volume fractions", float, 100.0)
+    arguments.parameter("classes", "JSON list of name and group", json_argument, required=True)
+    arguments.output("output", "page (html)")
+    arguments.output("table", "the numbers (csv)")
+    args = arguments.parse(argv)
+
+    if not (args.metrics or args.held_out):
+        raise ValueError(
+            "expected --metrics with --ranking, or --held-out, found neither: there is nothing to summarize"
+        )
+    parts, tables, facts = [], [], []
+    if args.metrics:
+        parts, tables, facts = of_regions(args, Classes.from_records(args.classes))
+    if args.held_out:
+        more = of_draws(args)
+        parts, tables = parts + more[0], tables + more[1]
+    if facts:
+        tables.append(pd.DataFrame(facts, columns=summary.COLUMNS))
+    page = [
+        STYLE,
+        '<div class="densecell">',
+        "<h2>What the numbers say</h2>",
+        *(part for part in parts if part),
+        "</div>",
+    ]
+    files.write_text(args.output, "\n".join(page) + "\n", args.record)
     io.write_table(args.table, pd.concat(tables, ignore_index=True), args.record)
 
 

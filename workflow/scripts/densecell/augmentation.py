@@ -33,20 +33,29 @@ def elastic_index(displacement):
 
 
 def deform(volume, index):
-    """Apply an elastic index to every slice of a (Z, Y, X) tensor, nearest neighbor."""
-    return volume.reshape(volume.shape[0], -1)[:, index].reshape(volume.shape)
+    """Apply an elastic index to every slice of a (..., Y, X) tensor, nearest neighbor."""
+    return volume.reshape(-1, volume.shape[-2] * volume.shape[-1])[:, index].reshape(volume.shape)
 
 
 def augment_window(
-    image, others, generator, flip=True, rot90=False, brightness=0.12, contrast=0.2, intensity_range=1.0
+    image,
+    others,
+    generator,
+    flip=True,
+    flip_axes="zyx",
+    rot90=False,
+    brightness=0.12,
+    contrast=0.2,
+    intensity_range=1.0,
 ):
     """One window's augmentation.
 
-    image: (..., Z, Y, X) normalized; others: list of tensors moved alike (labels, weights). brightness: u * brightness
-    * intensity_range is added, contrast: the result is multiplied by 1 + contrast * u', u and u' uniform in (-1, 1).
-    intensity_range: max - min of the normalized region. rot90 turns only square windows by any quarter, others by half.
+    image: (..., Z, Y, X) normalized; others: list of such tensors moved alike (labels, weights). flip: mirror along each of
+    flip_axes with probability 1/2. brightness: u * brightness * intensity_range is added, contrast: the result is multiplied
+    by 1 + contrast * u', u and u' uniform in (-1, 1). intensity_range: max - min of the normalized region. rot90 turns only
+    square windows by any quarter, others by half.
     """
-    axes = [axis for axis in (-3, -2, -1) if generator.random() < 0.5] if flip else []
+    axes = [axis for name, axis in zip("zyx", (-3, -2, -1)) if flip and name in flip_axes and generator.random() < 0.5]
     turns = int(generator.integers(4)) if rot90 else 0
     if image.shape[-1] != image.shape[-2]:
         turns -= turns % 2

@@ -7,7 +7,7 @@ has, never padded.
 
 import numpy as np
 
-from densecell.classes import UNLABELLED
+from densecell.classes import OTHER, UNLABELLED
 from densecell.histograms import value_counts
 
 
@@ -72,17 +72,19 @@ def _types_of_means(dtype, block_size):
     return np.int64, np.float64
 
 
-def count_classes(slab, n_classes):
+def count_classes(slab, n_classes, is_partial=False):
     """Voxels per class in a semantic label slab (uint8), int64 (n_classes,).
 
-    Unlabelled voxels are not counted. The counts of slabs add up to the counts of the volume. Raises
-    ValueError for a label that is no class.
+    Unlabelled voxels are not counted, and of a source that annotates some classes only (`is_partial`) those of none of
+    them (254) neither. The counts of slabs add up to the counts of the volume. Raises ValueError for a label that is no class.
     """
     slab = np.asarray(slab)
     if slab.dtype != np.uint8:
         raise ValueError(f"semantic labels are expected as uint8, found {slab.dtype}; convert them before binning")
     counts = value_counts(slab)
-    unknown = [int(v) for v in np.flatnonzero(counts) if v >= n_classes and v != UNLABELLED]
+    unknown = [
+        int(v) for v in np.flatnonzero(counts) if v >= n_classes and v != UNLABELLED and not (is_partial and v == OTHER)
+    ]
     if unknown:
         raise ValueError(
             f"labels 0 to {n_classes - 1} or {UNLABELLED} (unlabelled) are expected, found {unknown}; "
@@ -91,27 +93,34 @@ def count_classes(slab, n_classes):
     return counts[:n_classes]
 
 
-def bin_labels(slab, factors, class_counts):
+def bin_labels(slab, factors, class_counts, classes=None, is_partial=False):
     """Majority class of each block of a semantic label slab (Z, Y, X), uint8, over `factors` (z, y, x).
 
     `class_counts` (n_classes,) are the voxels per class in the whole volume (the summed `count_classes` of
     its slabs): a tie goes to the class rarer there (equally rare: the lower class). A block that holds an
     unlabelled voxel is unlabelled. Only blocks of several classes are voted on.
+
+    classes: `Classes`, where some lie inside others: a class counts with everything that lies in it, and what lies in the
+    class that wins takes over where it fills half of the block. is_partial: 254 is a class, too, to which no tie goes. So a
+    mask of one class is 1 where at least half of the block is, the same whether nested classes were drawn with it or apart.
     """
     slab = np.asarray(slab)
-    count_classes(slab, len(class_counts))  # refuses unknown labels
+    count_classes(slab, len(class_counts), is_partial)  # refuses unknown labels
+    labels = np.argsort(class_counts, kind="stable").tolist() + [OTHER] * is_partial
+    is_nested = classes is not None and max(classes.inside) >= 0
+    vote = (lambda voxels: _nested_majority(voxels, labels, classes)) if is_nested else (lambda v: _majority(v, labels))
     winner = np.empty(binned_shape(slab.shape, factors), np.uint8)
     for z in range(len(winner)):  # a plane at a time: the votes of a slab would take ten times its memory
-        winner[z] = _plane_of_majorities(slab[z * factors[0] : (z + 1) * factors[0]], factors, class_counts)
+        winner[z] = _plane_of_majorities(slab[z * factors[0] : (z + 1) * factors[0]], factors, vote)
     return winner
 
 
-def _plane_of_majorities(slab, factors, class_counts):
+def _plane_of_majorities(slab, factors, vote):
     """`bin_labels` of a slab that is one block deep: (Y, X)."""
     winner = _block_reduce(slab, factors, np.minimum)
     highest = _block_reduce(slab, factors, np.maximum)
     mixed = np.nonzero((winner != highest) & (highest != UNLABELLED))
-    winner[mixed] = _majority(_voxels_of_blocks(slab, factors, mixed), class_counts)
+    winner[mixed] = vote(_voxels_of_blocks(slab, factors, mixed))
     winner[highest == UNLABELLED] = UNLABELLED  # the largest label there is
     return winner[0]
 
@@ -128,15 +137,32 @@ def _voxels_of_blocks(slab, factors, blocks):
     return np.stack([whole.reshape(-1)[first + step] for step in steps])
 
 
-def _majority(voxels, class_counts):
-    """Most frequent class of each column; a tie goes to the class with the fewest `class_counts`."""
+def _majority(voxels, labels):
+    """Most frequent of the `labels` (rare first) in each column; a tie goes to the one that comes first."""
     winner = np.full(voxels.shape[1], UNLABELLED, np.uint8)
     most_votes = np.zeros(winner.shape, np.uint32)
-    for label in np.argsort(class_counts, kind="stable"):  # rare first, and only strictly more votes take over
+    for label in labels:  # only strictly more votes take over
         votes = np.sum(voxels == label, axis=0, dtype=np.uint32)
         wins = votes > most_votes
         winner[wins] = label
         most_votes[wins] = votes[wins]
+    return winner
+
+
+def _nested_majority(voxels, labels, classes):
+    """`_majority` of the outermost classes, each with all that lies in it; then, from the outside in, of what lies in the
+    winner, where that fills half of the block (beyond the border there is nothing to fill)."""
+    container = np.arange(256, dtype=np.uint8)
+    container[: len(classes)] = [classes.containers_of(i)[-1] for i in range(len(classes))]
+    winner = _majority(container[voxels], labels)
+    half = np.sum(voxels != UNLABELLED, axis=0) / 2
+    depth = {i: len(classes.containers_of(i)) for i in range(len(classes))}
+    for level in range(2, max(depth.values()) + 1):
+        outside, best = winner.copy(), half
+        for label in [i for i in labels if depth.get(i) == level]:  # rare first
+            votes = np.isin(voxels, classes.members_of(label)).sum(axis=0)
+            wins = (outside == classes.inside[label]) & (votes >= half) & ((votes > best) | (winner == outside))
+            winner[wins], best = label, np.where(wins, votes, best)
     return winner
 
 

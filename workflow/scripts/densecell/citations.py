@@ -130,6 +130,39 @@ CITATIONS = {
             "doi": "10.1109/CVPR.2016.90",
         },
     ),
+    "dosovitskiy2021": (
+        "Dosovitskiy et al. 2021",
+        "misc",
+        {
+            "author": "Dosovitskiy, Alexey and others",
+            "title": "An Image is Worth 16x16 Words: Transformers for Image Recognition at Scale",
+            "year": "2021",
+            "eprint": "2010.11929",
+            "archiveprefix": "arXiv",
+        },
+    ),
+    "zheng2021": (
+        "Zheng et al. 2021",
+        "inproceedings",
+        {
+            "author": "Zheng, Sixiao and others",
+            "title": "Rethinking Semantic Segmentation from a Sequence-to-Sequence Perspective with Transformers",
+            "booktitle": "IEEE Conference on Computer Vision and Pattern Recognition (CVPR)",
+            "year": "2021",
+            "doi": "10.1109/CVPR46437.2021.00681",
+        },
+    ),
+    "chen2021": (
+        "Chen et al. 2021",
+        "misc",
+        {
+            "author": "Chen, Jieneng and others",
+            "title": "{TransUNet}: Transformers Make Strong Encoders for Medical Image Segmentation",
+            "year": "2021",
+            "eprint": "2102.04306",
+            "archiveprefix": "arXiv",
+        },
+    ),
     "ulyanov2016": (
         "Ulyanov et al. 2016",
         "misc",

@@ -1,4 +1,8 @@
-"""The classes of a data set: their numbers are their places in the list, 255 is unlabelled."""
+"""The classes of a data set: their numbers are their places in the list, 255 is unlabelled.
+
+A class may lie inside another (a nucleolus in its nucleus). A label map tells the innermost class of a voxel; the target
+of a class holds everything that lies in it.
+"""
 
 import json
 from dataclasses import dataclass
@@ -6,20 +10,31 @@ from dataclasses import dataclass
 import numpy as np
 
 UNLABELLED = 255
+OTHER = 254  # in sources that annotate some classes only: annotated, and none of these
 GROUPS = ("background", "cell", "organelle")
 BACKGROUND, CELL, ORGANELLE = range(len(GROUPS))
 
 
 @dataclass(frozen=True)
 class Classes:
-    """Names and groups of the classes; class i is ``names[i]``."""
+    """Names and groups of the classes; class i is ``names[i]`` and lies in class ``inside[i]`` (-1: in none)."""
 
     names: tuple
     groups: tuple
+    inside: tuple = ()
+
+    def __post_init__(self):
+        if not self.inside:
+            object.__setattr__(self, "inside", (-1,) * len(self.names))
+        for i, name in enumerate(self.names):
+            if len(set(self.containers_of(i))) < len(self.containers_of(i)):
+                raise ValueError(
+                    f"classes.{name}.inside: expected containers that end in one which lies in none, found a circle."
+                )
 
     @classmethod
     def from_records(cls, records):
-        """From a list of ``{"name": ..., "group": ...}``, as in the configuration or its JSON text."""
+        """From a list of ``{"name": ..., "group": ..., "inside": name or None}``, as in the configuration or its JSON text."""
         if isinstance(records, str):
             records = json.loads(records)
         for record in records:
@@ -27,7 +42,14 @@ class Classes:
                 raise ValueError(
                     f"classes.{record['name']}.group: expected one of {GROUPS}, found {record['group']!r}."
                 )
-        return cls(tuple(r["name"] for r in records), tuple(r["group"] for r in records))
+        names = tuple(r["name"] for r in records)
+        for record in records:
+            if record.get("inside") is not None and record["inside"] not in names:
+                raise ValueError(
+                    f"classes.{record['name']}.inside: expected one of {', '.join(names)}, found {record['inside']!r}."
+                )
+        inside = tuple(-1 if r.get("inside") is None else names.index(r["inside"]) for r in records)
+        return cls(names, tuple(r["group"] for r in records), inside)
 
     def __len__(self):
         return len(self.names)
@@ -42,10 +64,37 @@ class Classes:
         """Numbers of the organelle classes."""
         return [i for i, group in enumerate(self.groups) if group == "organelle"]
 
-    def index(self, name):
-        """The number of the class called `name`; 255 for 'unlabelled'."""
-        if name == "unlabelled":
-            return UNLABELLED
+    def containers_of(self, index):
+        """Numbers of the classes that class `index` lies in, itself first, from the inside out; of a circle its first round
+        and the class that closes it."""
+        found = [index]
+        while self.inside[found[-1]] >= 0 and len(found) == len(set(found)):
+            found.append(self.inside[found[-1]])
+        return found
+
+    def members_of(self, index):
+        """Numbers of class `index` and of everything that lies in it, ascending."""
+        return [i for i in range(len(self)) if index in self.containers_of(i)]
+
+    def drawn_as(self, annotated=None):
+        """What a source that annotates these classes (names; None: all) draws for each class: (n_classes,) uint8.
+
+        The innermost annotated class that it is or lies in, else 254 (other).
+        """
+        known = range(len(self)) if annotated is None else [self.names.index(self._known(name)) for name in annotated]
+        drawn = [next((c for c in self.containers_of(i) if c in known), OTHER) for i in range(len(self))]
+        return np.array(drawn, np.uint8)
+
+    def _known(self, name):
         if name not in self.names:
-            raise ValueError(f"unknown class {name!r}; known: {', '.join(self.names)}, unlabelled.")
+            raise ValueError(f"annotates: unknown class {name!r}; known: {', '.join(self.names)}.")
+        return name
+
+    def index(self, name):
+        """The number of the class called `name`; 255 for 'unlabelled', 254 for 'other'."""
+        words = {"unlabelled": UNLABELLED, "other": OTHER}
+        if name in words:
+            return words[name]
+        if name not in self.names:
+            raise ValueError(f"unknown class {name!r}; known: {', '.join(self.names)}, {', '.join(words)}.")
         return self.names.index(name)

@@ -12,6 +12,7 @@ from densecell import specifications
 COLLAPSE_IOU = 0.05
 RANKING_COLUMNS = ["experiment", "seed", "eval_miou", "collapsed"]
 MEMBER_COLUMNS = ["experiment", "seed", "checkpoint", "eval_miou", "targets", "decision"]
+MEANINGS = ["threshold", "compose"]  # of decision compose, texts; absent columns are not compared
 K_COLUMNS = ["k", "role", "eval_miou"]
 
 
@@ -46,15 +47,16 @@ def rank(scores):
     return ranking
 
 
-def member_list(ranking, k):
+def member_list(ranking, k, evaluated=True):
     """The first k networks of a ranking as a dict that JSON can hold; a single network is an ensemble of one.
 
     ranking: DataFrame from `rank` with the columns `targets` (a sequence of names) and `decision` besides.
-    Returns {"members": [{"experiment", "seed", "checkpoint", "eval_miou"}, ...], "targets", "decision"}.
-    Raises ValueError if fewer than k networks have a score or if their targets or decisions differ.
+    evaluated: False where no eval region ranks the networks; all of them count then, in the ranking's order, and their
+    eval_miou is None. Returns {"members": [{"experiment", "seed", "checkpoint", "eval_miou"}, ...], "targets", "decision"}.
+    Raises ValueError if fewer than k networks have a score or if their targets, decisions or columns of MEANINGS differ.
     """
     _need_columns(ranking, MEMBER_COLUMNS, "ranking")
-    scored = ranking[ranking["eval_miou"].notna()]
+    scored = ranking[ranking["eval_miou"].notna()] if evaluated else ranking
     if not 1 <= k <= len(scored):
         raise ValueError(f"k: expected 1 to {len(scored)} (networks with an eval score), found {k}; train more seeds")
     chosen = scored.head(k)
@@ -64,6 +66,7 @@ def member_list(ranking, k):
         for name, found, expected in (
             ("targets", list(row["targets"]), targets),
             ("decision", row["decision"], decision),
+            *((name, row[name], chosen[name].iloc[0]) for name in MEANINGS if name in chosen),
         ):
             if found != expected:
                 raise ValueError(
@@ -75,7 +78,7 @@ def member_list(ranking, k):
                 "experiment": str(row["experiment"]),
                 "seed": int(row["seed"]),
                 "checkpoint": str(row["checkpoint"]),
-                "eval_miou": float(row["eval_miou"]),
+                "eval_miou": float(row["eval_miou"]) if evaluated else None,
             }
         )
     return {"members": members, "targets": targets, "decision": decision}

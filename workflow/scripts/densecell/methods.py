@@ -21,12 +21,16 @@ NETWORKS = {
     "medicalnet": "a dilated 3D ResNet after MedicalNet [@chen2019], not pretrained",
     "deeplab_drn": "DeepLab v3+ over a dilated residual network, slice by slice [@chen2018; @yu2017], not pretrained",
     "deeplab_resnet101": "DeepLab v3+ over ResNet-101, slice by slice [@chen2018; @he2016], not pretrained",
+    "resunet": "the residual U-Net for FIB-SEM stacks, slice by slice [@machireddy2023]",
+    "setr_pup": "SETR-PUP over a vision transformer, slice by slice [@zheng2021; @dosovitskiy2021], not pretrained",
+    "transunet": "TransUNet, slice by slice [@chen2021; @dosovitskiy2021], not pretrained",
 }
 NORMS = {"instance": "instance normalization [@ulyanov2016]", "batch": "batch normalization [@ioffe2015]"}
 OPTIMIZERS = {"adam": "Adam [@kingma2015]", "adamw": "AdamW [@loshchilov2019]"}
 DECAYS = {"adam": "weight decay (L2, in the gradient)", "adamw": "weight decay (decoupled)"}
 SWITCHES = {"predictor_relu": "a ReLU on the predictors", "pyramid_z_upsampling": "upsampling in z in the pyramid"}
 SWITCHES |= {"z_downsampling": "downsampling in z", "gray_to_rgb": "three equal input channels"}
+SWITCHES |= {"shortcut_norm": "a norm in the shortcuts"}
 ALIGNMENTS = {
     "global": "the cross-correlation of whole slices",
     "tiles": "the cross-correlation of 16 random tiles, of which those that agree with their median are averaged",
@@ -34,6 +38,13 @@ ALIGNMENTS = {
 NORMALIZATIONS = {
     "zscore": "to mean 0 and standard deviation 1",
     "percentile": "so that the 1 % percentile became 0 and the 99 % percentile 1, clipped",
+    "unit": "by the largest value of their type, to 0 to 1",
+}
+SLICE_METHODS = {
+    "equalize": "by histogram equalization [@machireddy2023]",
+    "match": "by matching its histogram to that of evenly spaced slices of its volume",
+    "percentile": "by bringing its 1 % and 99 % percentiles to the ends of the range",
+    "clahe": "by contrast-limited adaptive histogram equalization",
 }
 ROLES = {
     "train": "trained on",
@@ -85,6 +96,8 @@ def data(config):
     ).items():
         sentences.append(alignment(names, *aligned))
     normalized = config["normalization"]
+    if normalized["slices"] in SLICE_METHODS:
+        sentences.append(f"The gray values of each slice were made even {SLICE_METHODS[normalized['slices']]}.")
     if normalized["method"] in NORMALIZATIONS:
         whose = (
             "each region by itself" if normalized["scope"] == "region" else "with the statistics of the whole volume"
@@ -129,7 +142,7 @@ def weights(config):
             f"Weight map {w['name']}: a floor of {w['floor']:g}, {balance}, and edges between background, cell and organelles "
             f"(Gaussian of {w['edge_sigma_px']:g} px, amplitude {w['edge_amplitude']:g}, threshold {w['edge_threshold']:g}{scaled})."
         )
-    return ["The loss of each voxel was weighted [@guay2021].", *sentences]
+    return ["The loss of each voxel was weighted [@guay2021].", *sentences] if sentences else []
 
 
 def option(key, value):
@@ -151,10 +164,27 @@ def networks(config, parameters):
         seeds = f"seed{'' if len(e['seeds']) == 1 else 's'} {ranges(sorted(e['seeds']))}"
         sentences.append(
             f"Experiment {e['name']}: {NETWORKS.get(e['network'], e['network'])}{about}, {parameters[e['name']]:,} parameters, on windows "
-            f"of {sizes(e['window'])} voxels{tile}, corners drawn anew for each epoch in bins of {sizes(e['spacing'])}, weight map "
-            f"{e['weight_map']}, {plural(len(e['seeds']), 'run')} ({seeds})."
+            f"of {sizes(e['window'])} voxels{tile}, {placed(e)}, {weighted(e)}, {plural(len(e['seeds']), 'run')} ({seeds})."
         )
     return sentences
+
+
+def placed(experiment):
+    """Where its training windows lay, in words."""
+    t = experiment["training"]
+    if t.get("sampler") != "foreground":
+        return f"corners drawn anew for each epoch in bins of {sizes(experiment['spacing'])}"
+    f = t["foreground"]
+    rare = f["target"] or "the rarest target"
+    return (
+        f"of each batch at least {f['min_windows']} with {f['min_px']} or more pixels of {rare}, counted before binning "
+        "[@machireddy2023], the others anywhere in labelled slices"
+    )
+
+
+def weighted(experiment):
+    """Its error weights, in words."""
+    return "without weights" if experiment["weight_map"] == "none" else f"weight map {experiment['weight_map']}"
 
 
 def schedule(t):
@@ -170,7 +200,10 @@ def schedule(t):
 
 def augmentation(a):
     """What was done to windows, in words."""
-    words = ["flips"] * a["flip"] + ["quarter turns"] * a["rot90"]
+    axes = a.get("flip_axes", ["z", "y", "x"])
+    words = ["flips" if len(axes) == 3 else f"flips along {listed(axes)}"] * bool(a["flip"] and axes) + [
+        "quarter turns"
+    ] * a["rot90"]
     words += [f"brightness (up to {a['brightness']:g} of the range)"] * (a["brightness"] > 0)
     words += [f"contrast (up to {a['contrast']:g})"] * (a["contrast"] > 0)
     if a["elastic"]:
@@ -184,7 +217,10 @@ def augmentation(a):
 def one_training(names, t):
     """The sentences on the settings that some experiments share: t as of `settings_of`."""
     budget = f"{t['steps']} steps" if t["steps"] else f"{t['epochs']} epochs"
-    decay = listed(f"{value:g} ({group.replace('_', '-')})" for group, value in t["l2"].items())
+    decay = f"{DECAYS.get(t['optimizer'], 'weight decay')} of " + listed(
+        f"{value:g} ({group.replace('_', '-')})" for group, value in t["l2"].items()
+    )
+    decay = decay if any(t["l2"].values()) else "no weight decay"
     clip = f", the gradient clipped at norm {t['gradient_clip']:g}" if t["gradient_clip"] else ""
     main = f", that of the main output counting {t['main_weight']:g}" if t["main_weight"] != 1 else ""
     auxiliary = f", that of the 2D output counting {t['auxiliary_weight']:g}" if t["auxiliary_weight"] else ""
@@ -196,9 +232,16 @@ def one_training(names, t):
     return (
         f"{listed(names)} {'was' if len(names) == 1 else 'were'} trained for {budget} in batches of {plural(t['batch_size'], 'window')} with "
         f"{OPTIMIZERS.get(t['optimizer'], t['optimizer'])} (beta {t['betas'][0]:g} and {t['betas'][1]:g}, epsilon {t['epsilon']:g}; {schedule(t)}"
-        f"{clip}) on the {t['loss_reduction']} of the weighted cross-entropy{main}{auxiliary}; {DECAYS.get(t['optimizer'], 'weight decay')} of "
-        f"{decay}; computed in {t['precision']}.{stopped}"
+        f"{clip}) on {loss(t)}{main}{auxiliary}; {decay}; computed in {t['precision']}.{stopped}"
     )
+
+
+def loss(t):
+    """The loss in words; t as of `settings_of`."""
+    if t.get("loss") == "dice":
+        return f"the soft Dice loss of each batch, smoothed by {t['dice_smooth']:g} [@machireddy2023]"
+    entropy = "binary cross-entropy of each target" if t["activation"] == "sigmoid" else "cross-entropy"
+    return f"the {t['loss_reduction']} of the {'weighted ' * t['is_weighted']}{entropy}"
 
 
 def settings_of(experiment, facts):
@@ -208,6 +251,9 @@ def settings_of(experiment, facts):
         **{key: t[key] for key in t if key not in ("augmentation", "evaluate_every_steps")},
         "l2": {group: value for group, value in t["l2"].items() if group in facts["groups"][name]},
         "auxiliary_weight": t["auxiliary_weight"] if facts["outputs"][name] > 1 else 0,
+        "stop_below_miou": t["stop_below_miou"] if is_evaluated(experiment) else None,
+        "activation": experiment.get("activation", "softmax"),
+        "is_weighted": experiment["weight_map"] != "none",
         "precision": facts["precisions"][name],
     }
 
@@ -220,13 +266,23 @@ def training(config, facts):
     sentences = [one_training(names, told[names[0]]) for names in groups.values()]
     for text, names in by_value(experiments, lambda e: augmentation(e["training"]["augmentation"])).items():
         sentences.append(f"Windows{of_some(names, experiments)} {text}.")
-    for steps, names in by_value(experiments, lambda e: e["training"]["evaluate_every_steps"]).items():
+    evaluated = [e for e in experiments if is_evaluated(e)]
+    for steps, names in by_value(evaluated, lambda e: e["training"]["evaluate_every_steps"]).items():
         every = f"every {steps} steps" if steps else "at most once per epoch"
         sentences.append(f"The eval regions were scored {every}{of_some(names, experiments, 'in the training')}.")
-    return [
-        *sentences,
-        "Of each run the state with the highest mean IoU over all classes on the eval regions was kept.",
-    ]
+    if evaluated:
+        names = of_some([e["name"] for e in evaluated], experiments)
+        kept = "the state with the highest mean IoU over all classes on the eval regions was kept."
+        sentences.append(f"Of each run{names} {kept}")
+    others = [e["name"] for e in experiments if not is_evaluated(e)]
+    if others:
+        sentences.append(f"Of each run{of_some(others, experiments)} the state after the last step was kept.")
+    return sentences
+
+
+def is_evaluated(experiment):
+    """Whether eval regions choose the state of a run that is kept."""
+    return experiment.get("evaluate", "eval") == "eval"
 
 
 def of_some(names, experiments, what=""):
@@ -234,15 +290,44 @@ def of_some(names, experiments, what=""):
     return "" if len(names) == len(experiments) else f"{what and ' ' + what} of {listed(names)}"
 
 
+def draws(config):
+    """What is trained on where slices are drawn from the labelled ones, and what the others are for."""
+    drawn, sentences = [e for e in config["experiments"] if e.get("draw")], []
+    for (n, pick), names in by_value(drawn, lambda e: (e["draw"]["n_slices"], e["draw"]["pick"])).items():
+        number = "all labelled slices" if n == "all" else f"{plural(n, 'labelled slice')}"
+        how = {"even": "evenly distributed", "random": "at random without replacement"}[pick]
+        text = f", {how}, another draw for each seed [@machireddy2023]" if n != "all" else ""
+        sentences.append(f"Each run of {listed(names)} was trained on {number}{text}.")
+    held_out = [e["name"] for e in drawn if e.get("evaluate") == "held_out"]
+    if held_out:
+        sentences.append(
+            f"The labelled slices that were not drawn scored the runs of {listed(held_out)} after the training, and chose nothing."
+        )
+    return sentences
+
+
 def ensembles(config, runs, chosen):
-    """runs: {experiment: (number, number that collapsed)}; chosen: {ensemble: k}."""
+    """runs: {experiment: (number, number that collapsed)} of those that eval regions rank; chosen: {ensemble: k}."""
     counts = listed(f"{plural(n, 'run')} of {name} ({collapsed} collapsed)" for name, (n, collapsed) in runs.items())
     sentences = [
         f"The runs trained were {counts}; collapsed runs (fewer than half of the classes above an IoU of {COLLAPSE_IOU:g} at the last "
         "evaluation) are included in all statistics.",
         "Runs were ranked by their mean IoU on the eval regions; ensembles average the probabilities of the best k [@guay2021].",
-    ]
+    ] * bool(runs)
+    others = [e for e in config["experiments"] if e["name"] not in runs]
+    if others:
+        counts = listed(f"{plural(len(e['seeds']), 'run')} of {e['name']}" for e in others)
+        sentences.append(f"No eval region ranks {counts}.")
     for e in config["ensembles"]:
+        if not set(e["experiments"]) <= set(runs):
+            k = chosen[e["name"]]
+            sentences.append(
+                f"Ensemble {e['name']} averages the probabilities of {plural(k, 'run')} of {listed(e['experiments'])}."
+            )
+            continue
+        if not predicts_all(config, e):  # no class maps choose between sizes
+            sentences.append(f"Ensemble {e['name']}: of {listed(e['experiments'])}, k = {chosen[e['name']]}.")
+            continue
         sentences.append(
             f"Ensemble {e['name']}: of {listed(e['experiments'])}, k = {ranges(sorted(e['top_k']))}; the eval regions chose k = {chosen[e['name']]}."
         )
@@ -266,11 +351,45 @@ def tiles(p, usual, defaults):
     if p["stitch"] == "depth":
         size = f"of {sizes(tile)} voxels" if tile else f"of the size used in {usual}"
         return f"in overlapping tiles {size}, each voxel from the tile in which it lies deepest [@guay2021]"
+    if p["stitch"] == "blend":
+        return blended_tiles(p, usual)
     tile, halo = tile or ("auto" if halo else defaults["tile"]), halo or defaults["halo"]
     size = by_axis(tile, {"auto": "as large as memory allowed", "window": f"as in {usual}"})
     limit = f"; at most {defaults['largest_statistics_voxels']:,} voxels for networks with statistics of their window"
     margin = by_axis(halo, {"auto": "as far as the network sees"})
     return f"in tiles ({size}{limit * ('auto' in tile)}) with a margin that was cut off ({margin})"
+
+
+def decisions(p):
+    """How targets that don't exclude each other became classes."""
+    sentences = []
+    for (threshold, nested, ties), names in by_value(
+        p.get("sigmoid", ()), lambda e: (e["threshold"], e["nested"], e["ties"])
+    ).items():
+        inside = ", and a class inside another counts only where that one does" if nested == "within" else ""
+        wins = "the likeliest is taken" if ties == "probability" else "the last in a fixed order is taken"
+        sentences.append(
+            f"The networks of {listed(names)} gave the probability of each target by itself (sigmoid); a target is where it is at least "
+            f"{threshold:g}, in steps of 1/255; where several are, {wins}{inside}."
+        )
+    for record in p.get("compositions", ()):
+        sentences.append(
+            f"Composition {record['name']} joined the targets of {listed(record['ensembles'])} in the same way, at {record['threshold']:g}."
+        )
+    return sentences
+
+
+def blended_tiles(p, usual):
+    """The same of tiles that are blended."""
+    size = (
+        by_axis(p["tile"], {"auto": "as many as memory allowed", "window": f"as in {usual}"})
+        if p["tile"]
+        else f"as in {usual}"
+    )
+    return (
+        f"in tiles ({size}) that overlap by {p['overlap']:.0%} in y and x and were averaged with a tapered cosine window (alpha "
+        f"{p['taper']:g}) [@machireddy2023]"
+    )
 
 
 def prediction(config, defaults):
@@ -280,12 +399,24 @@ def prediction(config, defaults):
     said = f"Regions and volumes were predicted {tiles(p, usual, defaults)}"
     said += f", averaged over flips along {listed(p['flips'])}" if p["flips"] else ""
     said += f", in {p['precision']}" if p["precision"] != "auto" else ""
-    sentences = [f"{said}."]
+    sentences = [f"{said}.", *decisions(p)]
     for job in p["full_volumes"]:
         sentences.append(
             f"The whole volume {job['volume']} was predicted with ensemble {job['ensemble']} at its chosen k."
         )
     return sentences
+
+
+def predicts_all(config, ensemble):
+    """Whether the targets of an ensemble are all classes."""
+    names = {c["name"] for c in config["classes"]}
+    targets = {e["name"]: set(e.get("targets") or names) for e in config["experiments"]}
+    return all(targets[name] == names for name in ensemble["experiments"])
+
+
+def has_class_maps(config):
+    """Whether an ensemble predicts all classes, so that class maps are scored."""
+    return any(predicts_all(config, ensemble) for ensemble in config["ensembles"])
 
 
 def evaluation(config, runs):
@@ -296,8 +427,8 @@ def evaluation(config, runs):
     sentences = [
         "Predictions were scored by IoU and Dice per class, from voxels counted over all slices of a region, and by their means over "
         f"all classes and over organelles; a class that reference and prediction lack is left out of the mean.{only}"
-    ]
-    if len(config["experiments"]) > 1:
+    ] * has_class_maps(config)
+    if len(runs) > 1:
         c = analysis["comparison"]
         exact = all(is_exact(first, second) for (first, _), (second, _) in combinations(runs.values(), 2))
         test = "exact rank sum test" + " (normal approximation for pairs with too many runs)" * (not exact)
@@ -306,10 +437,19 @@ def evaluation(config, runs):
             f"[@holm1979; @tarone1990], and {100 * c['confidence']:g} % bootstrap intervals from {c['n_bootstrap']:,} samples [@efron1979] (seed {c['seed']})."
         )
     margins = listed(f"{m:g}" for m in analysis["volume_fractions"]["margins_nm"])
-    sentences.append(
+    sentences += has_class_maps(config) * [
         "Volume fractions are the voxels of a class over those of the cell; of a prediction those within a margin around the "
         f"reference's cells ({margins} nm) [@guay2021], in whole volumes over all predicted tissue."
-    )
+    ]
+    scored = [
+        e["name"] for e in config["experiments"] if e.get("activation") == "sigmoid" or e.get("evaluate") == "held_out"
+    ]
+    if scored:
+        sentences.append(
+            f"Of {listed(scored)} each target was scored by Dice, precision and recall, from voxels pooled over all scored slices "
+            "[@machireddy2023]."
+        )
+    sentences += held_out(config)
     foreground, small = analysis["foreground"], analysis["small_regions"]
     if foreground["regions"]:
         sentences.append(
@@ -320,6 +460,23 @@ def evaluation(config, runs):
         sentences.append(
             f"Scores were computed again after connected regions below {listed(small['min_sizes_voxels'])} voxels were removed [@guay2021]."
         )
+    return sentences
+
+
+def held_out(config):
+    """What the scores on held-out slices are of."""
+    scored = [e for e in config["experiments"] if e.get("evaluate") == "held_out"]
+    if not scored:
+        return []
+    sentences = [
+        f"These slices of {listed(e['name'] for e in scored)} are labelled ones that a run was not trained on; means and standard "
+        "deviations (n - 1) are over runs."
+    ]
+    for region, names in by_value(scored, lambda e: e.get("scored_on")).items():
+        if region:
+            sentences.append(
+                f"The probabilities of {listed(names)} were interpolated bilinearly to the voxels of region {region} and scored there."
+            )
     return sentences
 
 
@@ -351,7 +508,7 @@ def sections(config, facts):
         ("Data", data(config)),
         ("Error weights", weights(config)),
         ("Networks", networks(config, facts["parameters"])),
-        ("Training", training(config, facts)),
+        ("Training", [*draws(config), *training(config, facts)]),
         ("Ensembles", ensembles(config, facts["runs"], facts["chosen"])),
         ("Prediction", prediction(config, facts["tiles"])),
         ("Evaluation", evaluation(config, facts["runs"])),

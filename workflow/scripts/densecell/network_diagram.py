@@ -14,6 +14,7 @@ TALLEST, SHRINK, SHORTEST = 1.7, 0.7, 0.45  # box heights: of level 0, from leve
 ROW_GAP, LANE_GAP = 0.26, 0.38
 LABEL, OVER = 0.24, 0.2  # room above a row for horizontal labels, and for arrows that pass over boxes
 CHARACTER = 0.092  # width of one character of a label
+BESIDE = 0.09  # how far left of an arrow an upright label stands
 FONT = 9.5
 LINE = "0.35"
 
@@ -25,6 +26,7 @@ KINDS = {
     "1x1": ("#f0e442", "1 × 1 convolution, ReLU"),
     "residual_2d": ("#0072b2", "2D residual blocks"),
     "residual_3d": ("#8c2d04", "3D residual blocks"),
+    "transformer": ("#7b4fa3", "transformer layers"),
     "dense": ("#b08d57", "dense layer, ReLU"),
     "pool": ("#8c8c8c", "max pool"),
     "mean": ("#c9c9c9", "mean over the slice"),
@@ -219,9 +221,10 @@ def draw_edge(axes, steps, boxes, a, b, arrow_y):
 
 
 def note(step):
-    """What is unusual about a step, for under its box: kernel, stride, dilation, number of residual blocks."""
-    lines = [f"{step.repeats} ×"] if step.kind == "residual" else []
-    if step.kind == "convolution" and not set(step.kernel) <= {1, 3}:
+    """What is unusual about a step, for under its box: kernel, stride (alone where the kernel is as large: patches), dilation,
+    number of residual blocks or transformer layers."""
+    lines = [f"{step.repeats} ×"] if step.repeats > 1 else []
+    if step.kind == "convolution" and not set(step.kernel) <= {1, 3} and step.kernel != step.stride:
         lines.append(shape_text(step.kernel))
     if step.kind == "convolution" and set(step.stride) != {1}:
         lines.append("/ " + str(step.stride[-1]))
@@ -279,17 +282,19 @@ def draw(axes, traced, planned):
     """Draw the network onto Axes whose unit is an inch. planned: from `plan`."""
     boxes, labels, arrow_y, width, height = planned
     glued = glued_pairs(traced.steps)
-    passing = []  # (level, x) where an arrow comes down on a box from above
+    passing, rising = [], set()  # (level, x) where an arrow comes down on a box from above; x where one goes up
     for a, b in edges(traced.steps, glued):
         draw_edge(axes, traced.steps, boxes, a, b, arrow_y)
         if over(traced.steps, boxes, a, b):
             passing.append((boxes[a].level, boxes[b].center))
+            rising.add(boxes[a].center)
     for i, (step, box) in enumerate(zip(traced.steps, boxes)):
         copied = traced.steps[glued[i]].channels if i in glued else 0
         draw_box(axes, step, box, step.channels - copied)
     for first, last, text in labels:
         if upright(first, last, text):
             middle = (first.left + last.right) / 2
+            middle -= BESIDE if middle in rising else 0
             axes.text(middle, first.top + 0.04, text, rotation=90, ha="center", va="bottom", fontsize=FONT)
         else:
             left, length = first.left, CHARACTER * len(text) + GAP

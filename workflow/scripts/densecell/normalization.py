@@ -26,8 +26,10 @@ class IntensityStatistics:
         self._count, self._mean, self._squares = 0, 0.0, 0.0
         self._minimum, self._maximum = np.inf, -np.inf
 
-    def update(self, values, valid=None):
+    def update(self, values, valid=None, padding=None):
         """Add the voxels of `values` (any shape) where `valid` (same shape, bool; None = everywhere) is true.
+
+        padding: a gray value that is no image, which doesn't count either; None: there is none.
 
         Raises ValueError for NaN or infinite valid voxels and for a dtype other than that of the first call.
         Returns self.
@@ -43,7 +45,8 @@ class IntensityStatistics:
         flat = values.reshape(-1)
         chosen = None if valid is None else np.asarray(valid, bool).reshape(-1)
         for block in _blocks(flat.size):
-            self._add(flat[block] if chosen is None else flat[block][chosen[block]])
+            kept = flat[block] if chosen is None else flat[block][chosen[block]]
+            self._add(kept if padding is None else kept[kept != padding])
         return self
 
     def _add(self, block):
@@ -175,6 +178,20 @@ def _apply_percentile(values, parameters):
     return np.clip(values, 0, 1, out=values)
 
 
+def _fit_unit(statistics):
+    if statistics.histogram is None:
+        raise ValueError(
+            f"unit divides by the largest value of uint8 or uint16, found {statistics.dtype}; choose normalization.method zscore, or "
+            "convert the image"
+        )
+    return {"full": len(statistics.histogram) - 1}
+
+
+def _apply_unit(values, parameters):
+    values /= np.float32(parameters["full"])
+    return values
+
+
 def _lookup(method):
     if method not in NORMALIZATIONS:
         raise ValueError(f"unknown normalization method {method!r}; known: {', '.join(sorted(NORMALIZATIONS))}")
@@ -186,5 +203,6 @@ def _lookup(method):
 NORMALIZATIONS = {
     "zscore": (_fit_zscore, _apply_zscore),  # mean 0, population standard deviation 1
     "percentile": (_fit_percentile, _apply_percentile),  # 1 % -> 0, 99 % -> 1, clipped
+    "unit": (_fit_unit, _apply_unit),  # value / 255 or value / 65535
     "none": (lambda statistics: {}, lambda values, parameters: values),
 }

@@ -1,8 +1,8 @@
 """What each script does, in words: the sentences of `./run.sh explain`, filled from the parameters in the sidecars.
 
 A template may use every parameter (`{settings.method}`), `{part[0]}`, `{part[1]}`, ... (the folders of the output and its
-name), `{folder}` (all of them), `{stem}` (its name without suffix) and `{n_parents}`; `{edges}` of a weight map, `{budget}` of
-a training and `{tiles}` of a prediction. A value that an older sidecar lacks is said to be unknown.
+name), `{folder}` (all of them), `{stem}` (its name without suffix) and `{n_parents}`; `{edges}` of a weight map, `{budget}` and
+`{sparse}` of a training and `{tiles}` of a prediction. A value that an older sidecar lacks is said to be unknown.
 """
 
 import re
@@ -12,6 +12,7 @@ from fnmatch import fnmatch
 TILES = {
     "halo": "tiles with a margin that is cut off",
     "depth": "overlapping tiles, each voxel from where it lies deepest",
+    "blend": "overlapping tiles, averaged with a tapered window",
 }
 SUFFIXES = (".ome.zarr", ".safetensors", ".tif", ".csv", ".json", ".png", ".html", ".mp4", ".md", ".bib")
 
@@ -39,6 +40,19 @@ WORDS = {
         "{settings.shape:x} voxels of {settings.voxel_size_nm:x} nm, preset {settings.preset}, seed {settings.seed}",
         "No microscope took part: the stacks are phantoms of blood platelets, synthesized with known truth ({how}).",
         "a synthetic stack",
+    ),
+    "make_tumor_phantom": Words(
+        "{part[1]}",
+        "{settings.shape:x} voxels of {settings.voxel_size_nm:x} nm, preset {settings.preset}, seed {settings.seed}, cells "
+        "{settings.miniature} times smaller than in life",
+        "No microscope took part: the stacks are phantoms of tumors, synthesized with known truth ({how}).",
+        "a synthetic stack",
+    ),
+    "draw_sparse_labels": Words(
+        "{drawn.name} of {part[1]}",
+        "slices {drawn.slices}",
+        "The true classes were copied for single slices, as if someone had drawn them: {names} ({how}).",
+        "a mask of one class in one slice of a synthetic stack, from its true classes",
     ),
     "import_volume": Words(
         "{part[1]}",
@@ -92,6 +106,12 @@ WORDS = {
         "",
         "labels of an aligned stack",
     ),
+    "correct_intensity": Words(
+        "{part[1]}",
+        "method {method}",
+        "The gray values of the slices of {names} were made even, each slice by itself ({how}).",
+        "an image stack whose slices have even gray values",
+    ),
     "measure_intensity": Words(
         "{part[1]}",
         "method {method}",
@@ -110,6 +130,18 @@ WORDS = {
         "Labelled regions and their roles: {names}.",
         "the labels of a region",
     ),
+    "extract_targets": Words(
+        "{target} of {part[1]}",
+        "the class with all that lies in it against the rest, where its label sources tell",
+        "Targets were made of the labels: {names} ({how}).",
+        "where a class is, where it is not, and where that is unknown, in a region",
+    ),
+    "draw_slices": Words(
+        "{experiment}",
+        "{draw.n_slices} slices, {draw.pick}, of {regions}",
+        "Training slices were drawn from the labelled ones, another draw for each seed: {names} ({how}).",
+        "which slices each seed of an experiment is trained on, and how far the others are from them",
+    ),
     "build_weight_map": Words(
         "{settings.name} of {stem}",
         "class balance to the power {settings.class_weight_power}, {edges}, floor {settings.floor}",
@@ -124,8 +156,8 @@ WORDS = {
     ),
     "train_network": Words(
         "{experiment} seed {seed}",
-        "{settings.network}, {budget} on windows of {settings.window:x} voxels, {settings.training.optimizer}",
-        "{n_jobs:network was|networks were} trained ({each}); of each run the state with the best mean IoU on the eval regions was kept.",
+        "{settings.network}, {budget} on windows of {settings.window:x} voxels, {settings.training.optimizer}{sparse}",
+        "{n_jobs:network was|networks were} trained ({each}); of each run with eval regions the state with the best mean IoU on them was kept.",
         "a trained network",
     ),
     "rank_networks": Words(
@@ -158,6 +190,12 @@ WORDS = {
         "The slabs of {names} were joined.",
         "the classes that an ensemble predicts for each voxel of a whole volume",
     ),
+    "compose_classes": Words(
+        "{part[2]} in {part[1]}",
+        "targets at or above {threshold}, painted over each other",
+        "The targets of several ensembles were joined into one class map ({how}); a class inside another covers it.",
+        "the classes that several ensembles, each of its own targets, predict for each voxel of a whole volume",
+    ),
     "export_tiff": Words(
         "{part[1]}, {stem}",
         "as TIFF",
@@ -169,6 +207,24 @@ WORDS = {
         "voxels counted slice by slice",
         "In each scored region the predictions were compared with the labels, voxel by voxel.",
         "how many voxels of each class were predicted as which class",
+    ),
+    "score_held_out": Words(
+        "{experiment} seed {seed}",
+        "slice by slice, {tiles}",
+        "{n_jobs:network was|networks were} scored on the labelled slices that they were not trained on ({names}).",
+        "how the targets that a network predicts on held-out slices overlap with those drawn, or the probabilities of a target there",
+    ),
+    "compute_overlap": Words(
+        "{keys.experiment} in {keys.region} against {keys.reference}",
+        "voxels counted slice by slice",
+        "In each scored region the predicted targets were compared with the labels, voxel by voxel.",
+        "how predicted targets overlap with those drawn, slice by slice",
+    ),
+    "summarize_draws": Words(
+        "{stem}",
+        "pooled over the voxels of all slices, and as means over slices",
+        "From these sums Dice, precision and recall of each target were computed ({how}), and their mean and spread over draws.",
+        "Dice, precision and recall of targets, of each draw or over draws",
     ),
     "compute_metrics": Words(
         "{folder}",
@@ -256,6 +312,15 @@ WORDS = {
         "every table and figure of the paper on one page",
     ),
     "plot_alignment": Words("{stem}", "drawn", "", "a picture of a vertical section before and after alignment"),
+    "plot_intensity": Words(
+        "{stem}", "drawn", "", "a picture of the gray values of the slices, before and after they were made even"
+    ),
+    "plot_held_out_slices": Words("{stem}", "drawn", "", "a picture of held-out slices, as drawn and as predicted"),
+    "plot_label_budget": Words("{stem}", "drawn", "", "a picture of scores against the number of labelled slices"),
+    "plot_held_out_distance": Words(
+        "{stem}", "drawn", "", "a picture of scores against the distance to the training slices"
+    ),
+    "plot_held_out_comparison": Words("{stem}", "drawn", "", "a picture of the held-out scores of several experiments"),
     "plot_weight_map": Words("{stem}", "drawn", "", "a picture of labels and their error weights"),
     "plot_weight_map_comparison": Words("{stem}", "drawn", "", "a picture of imported and computed error weights"),
     "plot_training_curves": Words("{stem}", "drawn", "", "a picture of loss and eval score of every run"),
@@ -302,6 +367,8 @@ FILES = (
     ("phantom/*/image.tif", "a synthetic image stack"),
     ("phantom/*/labels.tif", "the true classes of a synthetic stack"),
     ("phantom/*/annotator_*.tif", "labels of a synthetic stack with mistakes as people make them"),
+    ("phantom/*/sparse/*", "a mask of one class in one slice of a synthetic stack, from its true classes"),
+    ("phantom/*/features.csv", "a table of the true objects of a synthetic stack"),
     ("phantom/*/truth.csv", "the true drift and the destroyed slices of a synthetic stack"),
     ("phantom/*", "one number for each true object of a synthetic stack"),
     ("aligned/*/shifts.csv", "by how much each slice of a stack was shifted, and which slices are left out"),
@@ -397,7 +464,8 @@ def said(value):
 
 def makes(path, script):
     """What the output at `path` is or holds, as a predicate."""
-    what = next((text for pattern, text in FILES if fnmatch(path, pattern)), WORDS.get(script, UNTOLD).makes)
+    files = () if script == "compose_classes" else FILES  # its output lies where an ensemble's does
+    what = next((text for pattern, text in files if fnmatch(path, pattern)), WORDS.get(script, UNTOLD).makes)
     return f"{'is' if what.startswith(('a ', 'an ')) else 'holds'} {what}"
 
 
@@ -425,6 +493,15 @@ def budget(params):
     return f"{training.get(unit, 'an unknown number of')} {unit}"
 
 
+def sparse(params):
+    """What a training says of itself where no eval region chooses its state: its targets and loss; nothing otherwise."""
+    settings = params.get("settings") or {}
+    if settings.get("evaluate", "eval") == "eval":
+        return ""
+    loss = (settings.get("training") or {}).get("loss", UNKNOWN).replace("_", " ")
+    return f", {loss} loss of {listed(settings.get('targets') or ['all classes'])}, the last step kept"
+
+
 def edges(params):
     """The edges of a weight map in words; those without an amplitude are none."""
     settings = Values(params.get("settings") or {})
@@ -445,6 +522,7 @@ def fill(template, path, params, n_parents=0):
         "labels": name.removeprefix("labels_"),
         "n_parents": n_parents,
         "budget": budget(params),
+        "sparse": sparse(params),
         "edges": edges(params),
         "tiles": TILES.get((params.get("settings") or {}).get("stitch"), "tiles of an unknown kind"),
         "folder": "/".join(parts[:-1]),

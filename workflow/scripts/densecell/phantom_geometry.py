@@ -118,7 +118,7 @@ def _cell_distance(cell, z_nm, y_nm, x_nm):
     return (rho - 1) * 4 * rho**3 / norm, np.abs(along_z) / norm
 
 
-def _window(center, reach, y_nm, x_nm):
+def window_of(center, reach, y_nm, x_nm):
     """Slices of the grid (y_nm (Y,), x_nm (X,)) within reach of center (y, x)."""
     low = np.searchsorted(y_nm, center[0] - reach), np.searchsorted(x_nm, center[1] - reach)
     high = np.searchsorted(y_nm, center[0] + reach), np.searchsorted(x_nm, center[1] + reach)
@@ -164,14 +164,14 @@ def _cut_cells(world, z_nm, y_nm, x_nm):
     nearest = [np.full(shape, FAR_NM), np.full(shape, FAR_NM), np.zeros(shape), np.zeros(shape, np.uint32)]
     for number, cell in enumerate(world.cells, 1):
         if abs(z_nm - cell.center_nm[0]) < cell.reach_nm:
-            window = _window(cell.center_nm[1:], cell.reach_nm, y_nm, x_nm)
+            window = window_of(cell.center_nm[1:], cell.reach_nm, y_nm, x_nm)
             grid = y_nm[window[0], None], x_nm[None, window[1]]
             _compete(nearest, window, *_cell_distance(cell, z_nm, *grid), number)
     border = _border(nearest, *(f.on_slice(z_nm, y_nm, x_nm) for f in (world.swell, world.rough, world.gap)))
     return border, nearest[2], nearest[3]
 
 
-def _cut_organelle(organelle, number, nearest, z_nm, y_nm, x_nm):
+def cut_chain(organelle, number, nearest, z_nm, y_nm, x_nm):
     """Enter the rounded cones of one organelle into nearest = [distance, slope, id] (Y, X)."""
     for i, j in organelle.edges:
         a, b, ra, rb = (
@@ -184,7 +184,7 @@ def _cut_organelle(organelle, number, nearest, z_nm, y_nm, x_nm):
         reach = max(ra, rb) + np.linalg.norm(axis) / 2 + 60
         if abs(z_nm - middle[0]) >= reach:
             continue
-        window = _window(middle[1:], reach, y_nm, x_nm)
+        window = window_of(middle[1:], reach, y_nm, x_nm)
         dz, dy, dx = z_nm - a[0], y_nm[window[0], None] - a[1], x_nm[None, window[1]] - a[2]
         t = np.clip((dz * axis[0] + dy * axis[1] + dx * axis[2]) / max(axis @ axis, 1e-9), 0, 1)
         dz, dy, dx = dz - t * axis[0], dy - t * axis[1], dx - t * axis[2]
@@ -200,7 +200,7 @@ def cut_section(world, z_nm, y_nm, x_nm):
     shape = len(y_nm), len(x_nm)
     groups = [[np.full(shape, FAR_NM), np.zeros(shape), np.zeros(shape, np.uint32)] for _ in range(2)]
     for number, organelle in enumerate(world.organelles, 1):
-        _cut_organelle(organelle, number, groups[organelle.kind == DENSE_CORE], z_nm, y_nm, x_nm)
+        cut_chain(organelle, number, groups[organelle.kind == DENSE_CORE], z_nm, y_nm, x_nm)
     groups[0][0] += 9 * world.rough.on_slice(z_nm, y_nm, x_nm)  # granules are not perfectly round
     return Section(*_cut_cells(world, z_nm, y_nm, x_nm), *groups[0], *groups[1])
 

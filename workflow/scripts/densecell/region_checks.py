@@ -74,13 +74,40 @@ def unknown_values(name, volume, key, unknown, is_color):
                   f"{key}.values", todo, volume)  # fmt: skip
 
 
-def class_presence(counts, regions, class_names, region_key, rough=()):
+def sparse_labels(placed, key, volume, regions, where):
+    """Single slices that binning makes unlabelled, and scored regions in which only some objects are drawn.
+
+    placed: name and frame of a source at `key`, `slices` and `incomplete_slices` (z in the frame), `n_slices` of its stack (None: not
+    known); volume: its record; where: {region: (first, one after the last) slice of it in the frame} of the regions that use it.
+    """
+    slices, factor = placed.get("slices", ()), volume["binning"][0]
+    if placed["frame"] == "raw" and factor > 1:
+        labelled, end = set(slices), placed["n_slices"] or float("inf")
+        blocks = {z: range(z // factor * factor, (z // factor + 1) * factor) for z in slices}
+        lost = [z for z, block in blocks.items() if any(n not in labelled and n < end for n in block)]
+        if lost:
+            text = f"{len(lost)} of {len(slices)} slices ({', '.join(map(str, lost[:LISTED]))}{', ...' * (len(lost) > LISTED)})"
+            todo = f"A block of {factor} slices (volumes: binning) that holds an unlabelled one is unlabelled. Label its neighbors, too."
+            yield Finding("slices_lost", "warning", f"labels {placed['name']}", "labelled slices that fill blocks",
+                          f"{text} lost in binning", f"{key}.slices", todo, volume["name"])  # fmt: skip
+    for region in regions:
+        first, stop = where.get(region["name"], (0, 0))
+        found = [z for z in placed.get("incomplete_slices", ()) if first <= z < stop]
+        if found and region["role"] in SCORED:
+            todo = "What isn't drawn is unlabelled and not scored, so that false positives don't count there. Score complete slices."
+            text = f"{len(found)} slices in which only some objects are drawn"
+            yield Finding("incomplete_scored", "warning", f"labels {placed['name']}", "complete slices in scored regions", text,
+                          f"{key}.incomplete_slices", todo, volume["name"], region["name"])  # fmt: skip
+
+
+def class_presence(counts, regions, class_names, region_key, rough=(), annotated=None):
     """Regions without labels, and classes that one role has and another lacks.
 
     counts: {region: voxels (256,) of its reference}; region_key: {region: its key}; rough: regions whose place in their labels
-    is known but roughly, so that labels near by may lie in them after the alignment.
+    is known but roughly, so that labels near by may lie in them after the alignment; annotated: {region: names of the classes that
+    its labels annotate}, None: all everywhere. A class that nobody looked for is not absent.
     """
-    labelled = {name: n[: len(class_names)] for name, n in counts.items()}
+    labelled = {name: n[:UNLABELLED] for name, n in counts.items()}
     for region in regions:
         name = region["name"]
         if name in labelled and not labelled[name].sum():
@@ -90,22 +117,35 @@ def class_presence(counts, regions, class_names, region_key, rough=()):
                 todo += " The alignment moves the two against each other by its shifts, which are not known here."
             yield Finding("region_unlabelled", severity, "the region", "labelled voxels", f"only unlabelled ({UNLABELLED})",
                           region_key[name], todo, region["volume"], name)  # fmt: skip
-    by_role, unknown = {}, set()  # of a role with a region that could not be counted nothing is told
+    by_role, known, unknown = {}, {}, set()  # of a role with a region that could not be counted nothing is told
     for region in regions:
         if region["name"] in labelled:
             by_role[region["role"]] = by_role.get(region["role"], 0) + labelled[region["name"]]
+            known.setdefault(region["role"], set()).update(
+                class_names if annotated is None else annotated[region["name"]]
+            )
         elif "reference" in region["labels"]:
             unknown.add(region["role"])
     if "train" not in by_role or "train" in unknown:
         return
-    absent = {role: [n for n, count in zip(class_names, found) if not count] for role, found in by_role.items()}
-    nowhere = [name for name in class_names if all(name in names for names in absent.values()) and not unknown]
+    absent = {
+        role: [n for n, count in zip(class_names, found) if n in known[role] and not count]
+        for role, found in by_role.items()
+    }
+    looked_for = set().union(*known.values())
+    nowhere = [
+        name
+        for name in class_names
+        if name in looked_for and all(name in absent[role] for role in absent if name in known[role]) and not unknown
+    ]
     if nowhere:
         todo = "Remove the class, correct the labels' values, or move a region to where it occurs."
         yield Finding("class_nowhere", "warning", "all regions", "each class somewhere", f"no voxel of {', '.join(nowhere)}",
                       "classes", todo)  # fmt: skip
     for role, names in absent.items():
-        names = [n for n in names if n not in nowhere and (n in absent["train"]) == (role == "train")]
+        names = [
+            n for n in names if n not in nowhere and (n in absent["train"]) == (role == "train") and n in known["train"]
+        ]
         if not names or role in unknown or (role == "train" and len(by_role) == 1):
             continue
         if role == "train":
@@ -194,7 +234,7 @@ def quantiles(fingerprint, method):
     fingerprint: {"percentiles": {"1.0": gray value, ...}, "mean": .., "std": ..}.
     """
     values = np.array([fingerprint["percentiles"][f"{p:.1f}"] for p in range(1, 100)])
-    if method == "none":
+    if method in ("none", "unit"):  # one factor for all volumes of a type, and only ratios of distances are looked at
         return values
     if method == "percentile":
         return (values - values[0]) / max(values[-1] - values[0], 1e-9)
@@ -214,7 +254,7 @@ def intensities(fingerprints, train_volumes, method, keys):
         for other in trained:
             known = quantiles(fingerprints[other], method)
             spread = max(float(np.std(known)), 1e-9)
-            negative = 2 * np.mean(known) - known[::-1] if method == "none" else -known[::-1]
+            negative = 2 * np.mean(known) - known[::-1] if method in ("none", "unit") else -known[::-1]
             if method == "percentile":
                 negative = 1 - known[::-1]
             distances.append((np.abs(seen - known).mean() / spread, np.abs(seen - negative).mean() / spread, other))

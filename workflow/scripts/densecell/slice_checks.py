@@ -204,7 +204,7 @@ def brightness(stack, sound):
     away = (mean - around) / contrast
     limit = max(DEVIATIONS * robust_deviation(away[sound]), LEAST_BRIGHTNESS)
     odd = np.flatnonzero(np.abs(np.nan_to_num(away)) > limit)
-    todo = "Look at them; even out the brightness before (e.g. match histograms), or leave them out."
+    todo = "Look at them; even out the brightness (normalization.slices: equalize or match), or leave them out."
     if len(odd):
         found = (
             f"up to {np.abs(away[odd]).max():.1f} sd from the slices around, usually {np.nanmedian(np.abs(away)):.2f}"
@@ -213,7 +213,7 @@ def brightness(stack, sound):
     low, high = np.nanpercentile(around, (5, 95))
     if (high - low) / contrast > LEAST_DRIFT:
         found = f"the mean gray value wanders from {low:.4g} to {high:.4g}, {(high - low) / contrast:.1f} sd of a slice"
-        todo = "Even out the brightness along z before; a normalization has one mean for a whole region or volume."
+        todo = "Even out the brightness along z (normalization.slices); normalization.method has one mean for a whole region or volume."
         yield Finding(
             "brightness_drift", "warning", "along z", f"less than {LEAST_DRIFT:g} sd", found, "normalization", todo
         )

@@ -18,11 +18,11 @@ class Snapshots:
     the middle of as many slices as the tile is deep, fewer at the border of the image.
     """
 
-    def __init__(self, folder, image, index, every_steps, tile, n_classes, computation):
+    def __init__(self, folder, image, index, every_steps, tile, n_classes, computation, activation="softmax"):
         if not 0 <= index < len(image):
             raise ValueError(f"videos.training.slice: expected 0 to {len(image) - 1}, found {index}.")
         self.folder, self.every_steps, self.tile = Path(folder), every_steps, tuple(tile)
-        self.n_classes, self.computation = n_classes, computation
+        self.n_classes, self.computation, self.activation = n_classes, computation, activation
         start = max(0, index - tile[0] // 2)
         self.slices, self.index = image[start : index + tile[0] // 2 + 1], index - start
 
@@ -30,7 +30,9 @@ class Snapshots:
         """Predict and write one snapshot; the network goes back to training mode."""
         network.eval()
         member = prediction.Member(network, self.tile)
-        probabilities = prediction.predict_probabilities(member, self.slices, self.n_classes, self.computation)
+        probabilities = prediction.predict_probabilities(
+            member, self.slices, self.n_classes, self.computation, activation=self.activation
+        )
         network.train()
         frame = np.rint(255 * probabilities[:, self.index]).astype(np.uint8)
         self.folder.mkdir(parents=True, exist_ok=True)

@@ -1,5 +1,6 @@
 """What the specification in a checkpoint may hold. A stranger may have written it: every key, type and size is looked at."""
 
+import math
 import re
 
 NEEDED = ("network", "options", "classes", "targets", "activation", "decision", "normalization", "window", "seeds")
@@ -29,6 +30,11 @@ def is_whole(value, largest):
     return type(value) is int and 0 <= value <= largest
 
 
+def is_fraction(value):
+    """Whether `value` is a number in [0, 1], not true or false."""
+    return type(value) in (int, float) and math.isfinite(value) and 0 <= value <= 1
+
+
 def are_names(value):
     """Whether `value` is a list of 1 to 255 different names."""
     return (
@@ -42,9 +48,10 @@ def are_sides(value):
 
 
 def are_options(value):
-    """Whether `value` can be the options of a network: names with words, truth values or whole numbers of a sane size."""
+    """Whether `value` can be the options of a network: names with words, truth values, fractions or whole numbers of a sane size."""
     return isinstance(value, dict) and all(
-        is_name(key) and (v is None or isinstance(v, bool) or is_word(v) or is_whole(v, LARGEST_OPTION))
+        is_name(key)
+        and (v is None or isinstance(v, bool) or is_word(v) or is_whole(v, LARGEST_OPTION) or is_fraction(v))
         for key, v in value.items()
     )
 
@@ -55,6 +62,17 @@ def are_statistics(value):
         isinstance(record, dict)
         and all(is_word(key) and (is_number(v) or is_word(v) or _are_numbers(v)) for key, v in record.items())
         for record in value
+    )
+
+
+def is_composition(value):
+    """Whether `value` can tell how targets become classes: the order of their names, two words, and a name."""
+    return (
+        isinstance(value, dict)
+        and set(value) <= {"order", "nested", "ties", "outside"}
+        and (value.get("order") is None or are_names(value["order"]))
+        and all(value.get(key) is None or is_word(value[key]) for key in ("nested", "ties"))
+        and (value.get("outside") is None or is_name(value["outside"]))
     )
 
 
@@ -75,11 +93,13 @@ def _are_seeds(value):
 # key -> (what it must be, in words; the check)
 KEYS = {
     "network": ("the name of a network", is_name),
-    "options": ("names with words, true, false or whole numbers up to 65536", are_options),
+    "options": ("names with words, true, false, numbers from 0 to 1 or whole numbers up to 65536", are_options),
     "classes": ("a list of 1 to 255 different names", are_names),
     "targets": ("a list of 1 to 255 different names", are_names),
     "activation": ("a word", is_word),
     "decision": ("a word", is_word),
+    "threshold": ("a number above 0 and at most 1", lambda v: is_fraction(v) and v > 0),
+    "compose": ("a record of order, nested, ties and outside", is_composition),
     "normalization": ("a list of records of numbers", are_statistics),
     "window": ("three sides in voxels (z, y, x)", are_sides),
     "tile": ("three sides in voxels (z, y, x)", lambda v: v is None or are_sides(v)),

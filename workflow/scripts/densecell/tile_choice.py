@@ -31,8 +31,8 @@ LARGEST_COUNT = 400  # cuts of an axis that are considered
 class Plan:
     """How a box is predicted.
 
-    tiling: DepthTiling or HaloTiling; placements: one per member; depth: slices of a tile; facts: what is recorded with the
-    result (stitch, tile, halo); n_bytes: estimated peak memory of activations and buffers, of halo tiles.
+    tiling: DepthTiling, HaloTiling or BlendTiling; placements: one per member; depth: slices of a tile; facts: what is recorded with
+    the result (stitch, tile, halo); n_bytes: estimated peak memory of activations and buffers, but of depth tiles.
     """
 
     tiling: object
@@ -161,7 +161,7 @@ def choose_core(layouts, inner, limits, budget, bytes_per_voxel, kept_bytes, hel
     return tuple(o[i] for o, i in zip(options, best)), int(needed[best])
 
 
-def _fit_halo(layouts, depth):
+def fit_halo(layouts, depth):
     """Reduce the margin in z of networks whose tile of `depth` (a number or word) would have nothing inside it, as of those that
     pool z and were trained on few slices."""
     for layout in layouts:
@@ -170,7 +170,7 @@ def _fit_halo(layouts, depth):
             axis.halo = max(axis.margin, min(axis.halo, (size - axis.step) // 2 // axis.step * axis.step))
 
 
-def _core_limit(word, axis, layouts, extent):
+def core_limit(word, axis, layouts, extent):
     """The core size that `prediction.tile` asks for on an axis; None: free to choose."""
     if word == "auto":
         return None
@@ -200,12 +200,14 @@ def plan_halo(members, shape, inner, settings, computation, budget, *, n_stores=
     """
     halo, tile = settings.get("halo"), settings.get("tile")
     tile = tile or (["auto"] * 3 if halo else DEFAULT_TILE)
+    if any(getattr(m.network, "tile_as_window", False) for m in members):  # position embeddings fit the training window
+        tile = [tile[0], *("window" if word == "auto" else word for word in tile[1:])]
     default = not halo
     halo = ["auto"] * 3 if halo == "auto" else halo or DEFAULT_HALO
     layouts = [Layout(m, shape, [None if h == "auto" else h for h in halo]) for m in members]
     if default:
-        _fit_halo(layouts, tile[0])
-    limits = [_core_limit(word, axis, layouts, b - a) for axis, (word, (a, b)) in enumerate(zip(tile, inner))]
+        fit_halo(layouts, tile[0])
+    limits = [core_limit(word, axis, layouts, b - a) for axis, (word, (a, b)) in enumerate(zip(tile, inner))]
     per_voxel = [bytes_per_voxel(m, computation) for m in members]
     kept = 4 * n_classes * (n_kept + 2) + n_stores + 1
     on_cpu = computation.device.type == "cpu"  # else the buffers are in the machine's memory, not in the card's

@@ -1,28 +1,32 @@
 """Inference tiles: where they lie, which voxels each of them settles, and what a network must read for it.
 
-Two ways to stitch. `depth` (Guay et al. 2021; the authors' released code): tiles overlap by a third, corners are regular with
+Three ways to stitch. `depth` (Guay et al. 2021; the authors' released code): tiles overlap by a third, corners are regular with
 a last one flush with the end, and a voxel takes the tile in which it lies deepest, min(4 (z + 1), 4 (Z - z), y + 1, Y - y,
 x + 1, X - x), the first tile on ties. `halo`: the box is cut into cores; each is predicted with a margin of what the
-network sees around a voxel, and the margin is thrown away. Nothing is averaged in either.
+network sees around a voxel, and the margin is thrown away. Nothing is averaged in either. `blend` (Machireddy et al. 2023): tiles
+overlap in y and x, and a voxel takes the mean over its tiles, weighted by a tapered cosine; in z as with halo.
 """
 
 import itertools
 from dataclasses import dataclass, field
 
 import numpy as np
+from scipy.signal.windows import tukey
 
 Z_DEPTH = 4.0  # a step in z counts as four pixels (the authors' segment.py)
-STITCHES = ("depth", "halo")
+STITCHES = ("depth", "halo", "blend")
 
 
 @dataclass
 class Tile:
     """corner: the first voxel (z, y, x) of the tile; box: three slices of the array that it may settle; owned: mask over
-    the box of those that it settles, None for all of them."""
+    the box of those that it settles, None for all of them; closes: with blend, the box that no later tile touches, of the last
+    tile of a row."""
 
     corner: tuple
     box: tuple
     owned: np.ndarray | None = None
+    closes: tuple | None = None
 
     def shape(self):
         return tuple(b.stop - b.start for b in self.box)
@@ -132,6 +136,75 @@ class HaloTiling:
     def _tile(self, corner):
         spans = ((max(c, a), min(c + n, b)) for c, n, (a, b) in zip(corner, self.core, self.inner))
         return Tile(corner, tuple(slice(*span) for span in spans))
+
+
+def taper(length, alpha):
+    """(length,) float32 weights of a tile along an axis: the Tukey window of scipy without its zeros at both ends.
+
+    alpha: share of the length that is tapered, 0 (all ones) to 1 (a raised cosine). With the zeros the first row and column of a
+    volume, which only one tile covers, would be 0/0.
+    """
+    return tukey(length + 2, alpha)[1:-1].astype(np.float32)
+
+
+class BlendTiling:
+    """Overlapping tiles of an array `shape` (Z, Y, X), weighted by a tapered cosine in y and x and added; cores side by side in z.
+
+    inner: three (start, stop) of the part that is asked for; core: (Z, Y, X) of a tile; spacing: between tiles in y and x: they
+    start at 0, spacing, ..., and one is flush with the end; step: in z cores begin at multiples of it; alpha: of `taper`.
+    """
+
+    def __init__(self, shape, inner, core, spacing, step, alpha):
+        self.shape, self.inner, self.core = tuple(shape), [tuple(pair) for pair in inner], tuple(core)
+        first, stop = self.inner[0][0] // step * step, self.inner[0][1]
+        plane = [corners(n, t, s) for n, t, s in zip(self.shape[1:], self.core[1:], spacing)]
+        self.corners = [list(range(first, stop, self.core[0])), *plane]
+        self.weights = [taper(n, alpha) for n in self.core[1:]]
+        self.sums = [self._sum(axis) for axis in (0, 1)]
+
+    def _sum(self, axis):
+        """(size,) float32: the sum of the weights of all tiles at each position of y (0) or x (1). It is positive everywhere."""
+        size, weights = self.shape[1 + axis], self.weights[axis].astype(np.float64)
+        total = np.zeros(size)
+        for corner in self.corners[1 + axis]:
+            total[corner : corner + len(weights)] += weights[: size - corner]
+        return total.astype(np.float32)
+
+    def __len__(self):
+        return int(np.prod([len(c) for c in self.corners]))
+
+    def weight(self, tile):
+        """(y, x) float32 weights of the box of a tile."""
+        y, x = (w[b.start - c : b.stop - c] for w, b, c in zip(self.weights, tile.box[1:], tile.corner[1:]))
+        return y[:, None] * x
+
+    def total_weight(self, box):
+        """(y, x) float32 sums of the weights of all tiles over a box."""
+        return self.sums[0][box[1], None] * self.sums[1][box[2]]
+
+    def layers(self):
+        """(first slice, slice below which all is final afterwards, its tiles) of each z-corner in order; tiles row by row."""
+        for corner in self.corners[0]:
+            yield corner, min(corner + self.core[0], self.inner[0][1]), self._tiles(corner)
+
+    def _tiles(self, z):
+        """The tiles of a layer that meet the part asked for; the last of a row with the box that the row closes."""
+        depth = self._span(0, z)
+        columns = [(x, slice(*span)) for x in self.corners[2] if (span := self._span(2, x))[0] < span[1]]
+        for i, y in enumerate(self.corners[1]):
+            rows = self._span(1, y)
+            if rows[0] >= rows[1]:
+                continue
+            following = self.corners[1][i + 1] if i + 1 < len(self.corners[1]) else self.inner[1][1]
+            closed = slice(rows[0], min(max(following, rows[0]), rows[1]))
+            for j, (x, column) in enumerate(columns):
+                box = (slice(*depth), slice(*rows), column)
+                last = j + 1 == len(columns)
+                yield Tile((z, y, x), box, None, (box[0], closed, slice(*self.inner[2])) if last else None)
+
+    def _span(self, axis, corner):
+        start, stop = self.inner[axis]
+        return max(corner, start), min(corner + self.core[axis], stop)
 
 
 @dataclass

@@ -9,14 +9,13 @@ import math
 import time
 from dataclasses import dataclass, field
 
-import numpy as np
 import torch
 
-from densecell import prediction
+from densecell.evaluation import Meaning, evaluation_schedule, evaluation_voxels
 from densecell.losses import get_loss
-from densecell.metrics import METRICS, confusion_counts
 
 LOOK_EVERY = 50  # steps, at most, between two looks at the loss: at each the host waits for the GPU
+HISTORY_ROWS = 100  # at most, of a training without evaluations
 
 OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
 
@@ -62,46 +61,6 @@ def learning_rate(step, n_steps, settings):
     return rate * min(1.0, (step + 1) / (settings["warmup_steps"] + 1))
 
 
-@torch.no_grad()
-def evaluate(network, tile, regions, computation, group_ids):
-    """IoU per class and MIoU(all) of the stitched prediction of the regions, each voxel once.
-
-    Returns (miou, iou per class with NaN where the class is in neither); classes the reference lacks are NaN too when
-    nothing of them is predicted.
-    """
-    network.eval()
-    n_classes = len(group_ids)
-    confusion = np.zeros((n_classes, n_classes), dtype=np.int64)
-    member = prediction.Member(network, tile)
-    for region in regions:
-        labels = prediction.predict_labels(member, region.image.numpy(), computation)
-        inner = tuple(slice(a, b) for a, b in region.inner)
-        confusion += confusion_counts(region.labels.numpy()[inner], labels[inner], n_classes).sum(axis=0)
-    network.train()
-    iou = METRICS["iou"].function(confusion, group_ids)
-    present = confusion.sum(axis=1) > 0
-    return float(METRICS["miou_all"].function(confusion, group_ids)), np.where(present, iou, np.nan)
-
-
-def evaluation_voxels(network, tile, regions, computation):
-    """Voxels that one evaluation passes through the network: tiles times voxels of a tile's input."""
-    member = prediction.Member(network, tile)
-    return sum(prediction.make_plan([member], r.image.shape, {}, computation).computed_voxels() for r in regions)
-
-
-def evaluation_schedule(settings, steps_per_epoch, window, evaluation):
-    """(steps between evaluations, cost of one as a share of the training between two), both from counts alone.
-
-    window: input (Z, Y, X) in training; evaluation: forward voxels of one. A step counts as three forward passes of its
-    windows. Without evaluate_every_steps evaluations come after every epoch, or after so many epochs that they cost at
-    most evaluation_share.
-    """
-    epoch = 3 * settings["batch_size"] * math.prod(window) * steps_per_epoch
-    epochs = max(1, math.ceil(evaluation / (settings["evaluation_share"] * epoch)))
-    every = settings["evaluate_every_steps"] or epochs * steps_per_epoch
-    return every, evaluation * steps_per_epoch / (epoch * every)
-
-
 @dataclass
 class Run:
     """What a training run remembers: everything its restart state holds beside network and optimizer."""
@@ -142,7 +101,7 @@ def train(
     eval_regions,
     settings,
     computation,
-    group_ids,
+    meaning,
     *,
     tile=None,
     run=None,
@@ -150,30 +109,33 @@ def train(
     snapshots=None,
     say=print,
 ):
-    """Train `network` in place; returns the Run with the best state (by eval MIoU over all classes) and history.
+    """Train `network` in place; returns the Run with the best state (by eval MIoU over all classes or targets) and history.
 
-    settings: as in config/presets.yaml. tile: input (Z, Y, X) of the network in evaluations, default the training window.
+    eval_regions: sampling.Regions, with sigmoid LabelledSlices; without any nothing is evaluated, the best state is the last and
+    the history holds losses. settings: as in config/presets.yaml. meaning: of the outputs (`evaluation.Meaning`), or only the
+    group_ids of classes. tile: input (Z, Y, X) of the network in evaluations, default the training window.
     snapshots: None, or an object with every_steps that is called with (network, step) before the first step and every
     so many steps. restart: None, or an object with load(network, optimizer) -> Run or None,
     save(network, optimizer, run), called every save_every_minutes, at each evaluation and when its asked_to_stop is
     true. say: prints progress lines. Raises ValueError when a loss or a weight is not a number, before the state is
     evaluated, filmed or saved.
     """
+    meaning = meaning if isinstance(meaning, Meaning) else Meaning(meaning)
     per_epoch, tile = sampler.count(), tuple(tile or sampler.window)
     steps_per_epoch = math.ceil(per_epoch / settings["batch_size"])
     n_steps = settings["steps"] or settings["epochs"] * steps_per_epoch
-    evaluation = evaluation_voxels(network, tile, eval_regions, computation)
-    every, share = evaluation_schedule(settings, steps_per_epoch, sampler.window, evaluation)
+    if eval_regions:
+        evaluation = evaluation_voxels(network, tile, eval_regions, computation)
+        every, share = evaluation_schedule(settings, steps_per_epoch, sampler.window, evaluation)
+    else:
+        epochs = math.ceil(n_steps / (HISTORY_ROWS * steps_per_epoch))
+        every, share = settings["evaluate_every_steps"] or epochs * steps_per_epoch, 0
     computation.place(network).train()
     optimizer = make_optimizer(network, settings)
     run = (restart.load(network, optimizer) if restart else None) or run or Run()
     resuming = f"; resuming at step {run.step}" if run.step else ""
     say(f"{n_steps} steps, {per_epoch} windows per epoch, {computation}{resuming}")
-    given = f", as evaluate_every_steps says (evaluation_share: {settings['evaluation_share']:.1%})"
-    costs = f"every {every} steps costs {share:.1%} of them"
-    if every >= n_steps:
-        costs = f"once, at the end, costs {share * every / n_steps:.1%} of the {n_steps} steps"
-    say(f"an evaluation {costs}{given if settings['evaluate_every_steps'] else ''}")
+    say_costs(settings, every, share, n_steps, say)
     if snapshots and run.step == 0:
         snapshots(network, 0)
     started, first_step, last_line, last_save = time.monotonic(), run.step, time.monotonic(), time.monotonic()
@@ -188,13 +150,15 @@ def train(
         if batch:
             with spent("steps"):
                 rate = learning_rate(run.step, n_steps, settings)
-                pending.append((run.step, optimize(network, optimizer, batch, settings, computation, rate)))
+                loss = optimize(network, optimizer, batch, settings, computation, rate, meaning.activation)
+                pending.append((run.step, loss))
         run.step += 1
 
         now = time.monotonic()
         line, film = now - last_line > 10, snapshots and run.step % snapshots.every_steps == 0
         score = run.step % every == 0 or run.step == n_steps
-        save = restart and (score or restart.asked_to_stop or now - last_save > 60 * settings["save_every_minutes"])
+        due = now - last_save > 60 * settings["save_every_minutes"]
+        save = restart and ((score and eval_regions) or restart.asked_to_stop or due)
         if line or film or score or save or len(pending) == LOOK_EVERY:
             with spent("steps"):
                 look(pending, run, network if film or score or save else None)
@@ -209,25 +173,45 @@ def train(
             with spent("snapshots"):
                 snapshots(network, run.step)
         if score:
-            with spent("evaluations"):
-                _evaluate(network, tile, eval_regions, settings, computation, group_ids, run, n_steps, epoch, say)
+            row = close_row(run, settings, n_steps, epoch)
+            if eval_regions:
+                with spent("evaluations"):
+                    scores = meaning.evaluate(network, tile, eval_regions, computation)
+                    take_scores(network, scores, row, settings, run, n_steps, say)
         if save:
             with spent("restart states"):
                 restart.save(network, optimizer, run)
             last_save = time.monotonic()
+    if not eval_regions:
+        run.best_miou, run.best_step, run.best_state = None, run.step, state_of(network)
     say(f"{run.step - first_step} steps in {spent}")
     return run
 
 
-def optimize(network, optimizer, batch, settings, computation, rate):
+def say_costs(settings, every, share, n_steps, say):
+    """Tell what evaluations cost, or that there are none."""
+    given = f", as evaluate_every_steps says (evaluation_share: {settings['evaluation_share']:.1%})"
+    costs = f"an evaluation every {every} steps costs {share:.1%} of them"
+    if every >= n_steps:
+        costs = f"an evaluation once, at the end, costs {share * every / n_steps:.1%} of the {n_steps} steps"
+    if not share:
+        costs, given = f"no evaluation: the last step is the network; the loss is noted every {every} steps", ""
+    say(f"{costs}{given if settings['evaluate_every_steps'] else ''}")
+
+
+def state_of(network):
+    """A copy of the weights {name: tensor} in memory."""
+    return {k: v.detach().to("cpu", copy=True).contiguous() for k, v in network.state_dict().items()}
+
+
+def optimize(network, optimizer, batch, settings, computation, rate, activation="softmax"):
     """One optimizer step with the learning rate `rate` on a list of windows as of `sampling.Sampler`.
 
     Returns the loss as a tensor on the device; nothing here waits for it.
     """
     image, labels, weights = (torch.stack(tensors).to(computation.device) for tensors in zip(*batch))
     outputs = computation.forward(network, image)
-    numbers = (settings[key] for key in ("loss_reduction", "auxiliary_weight", "main_weight"))
-    loss = get_loss(settings["loss"])(outputs, labels, weights, *numbers)
+    loss = get_loss(settings, activation)(outputs, labels, weights)
     for group in optimizer.param_groups:
         group["lr"] = rate
     optimizer.zero_grad(set_to_none=True)
@@ -263,29 +247,27 @@ def look(pending, run, network=None):
     pending.clear()
 
 
-def _evaluate(network, tile, regions, settings, computation, group_ids, run, n_steps, epoch, say):
-    """One evaluation: score, history rows, the best state so far, the early stop."""
-    miou, iou = evaluate(network, tile, regions, computation, group_ids)
+def close_row(run, settings, n_steps, epoch):
+    """Add a row with the mean loss since the last one to the history; returns it."""
     loss = run.loss_sum / max(1, run.loss_count)
     rate = learning_rate(run.step - 1, n_steps, settings)
-    run.history.append(
-        {
-            "step": run.step,
-            "epoch": epoch,
-            "learning_rate": rate,
-            "training_loss": loss,
-            "eval_miou": miou,
-            "eval_iou": iou.tolist(),
-        }
-    )
+    run.history.append({"step": run.step, "epoch": epoch, "learning_rate": rate, "training_loss": loss})
     run.loss_sum, run.loss_count = 0.0, 0
-    better = miou > run.best_miou
+    return run.history[-1]
+
+
+def take_scores(network, scores, row, settings, run, n_steps, say):
+    """Put the scores (mean IoU, IoU of each class) into the history's row; keep the best state so far; the early stop."""
+    miou, iou = scores
+    row |= {"eval_miou": miou, "eval_iou": iou.tolist()}
+    score, epoch = -1.0 if math.isnan(miou) else miou, row["epoch"]  # nan: nothing there and nothing found
+    better = score > run.best_miou or run.best_step < 0
     say(
-        f"step {run.step}/{n_steps}, epoch {epoch}: loss {loss:.4g}, eval MIoU {miou:.4f}{' (best so far)' if better else ''}"
+        f"step {run.step}/{n_steps}, epoch {epoch}: loss {row['training_loss']:.4g}, eval MIoU {miou:.4f}"
+        f"{' (best so far)' if better else ''}"
     )
     if better:
-        run.best_miou, run.best_step = miou, run.step
-        run.best_state = {k: v.detach().to("cpu", copy=True).contiguous() for k, v in network.state_dict().items()}
+        run.best_miou, run.best_step, run.best_state = score, run.step, state_of(network)
     limit = settings["stop_below_miou"]
     if limit and epoch >= settings["stop_after_epochs"] and run.best_miou < limit and run.step < n_steps:
         run.stopped = f"best eval MIoU {run.best_miou:.3f} below {limit} after {epoch} epochs"

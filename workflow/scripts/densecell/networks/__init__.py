@@ -25,6 +25,9 @@ NETWORKS = {
     "medicalnet": ("medicalnet", "MedicalNet"),
     "deeplab_drn": ("deeplab", "DeeplabDRN"),
     "deeplab_resnet101": ("deeplab", "DeeplabResNet101"),
+    "resunet": ("resunet", "ResUNet"),
+    "setr_pup": ("setr", "SETRPUP"),
+    "transunet": ("transunet", "TransUNet"),
 }
 
 

@@ -12,8 +12,25 @@ from torch.nn import functional
 SMALL_INPUT = 20480  # torch's limit on N * C * Z * Y for its slow 3D convolution
 
 
+class Conv2d(nn.Conv2d):
+    """`nn.Conv2d` with a detour around torch 2.13 on the CPU: the backward pass of a 1 x 1 kernel with a stride wrote beyond its
+    memory in channels last (64 x 64 pixels and more). The pixels that it reads are taken first."""
+
+    def forward(self, x):
+        if is_sparse_read(self):
+            return functional.conv2d(x[..., :: self.stride[0], :: self.stride[1]], self.weight, self.bias)
+        return super().forward(x)
+
+
+def is_sparse_read(layer):
+    """Whether a convolution only leaves out pixels: a kernel of 1 with a stride and no padding."""
+    return max(layer.kernel_size) == 1 < max(layer.stride) and not any(layer.padding)
+
+
 class Conv3d(nn.Conv3d):
-    """`nn.Conv3d` with four detours around torch 2.13 on the CPU; the sums are the same.
+    """`nn.Conv3d` with five detours around torch 2.13 on the CPU; the sums are the same.
+
+    Kernels of 1 with a stride: as in `Conv2d`.
 
     One slice and one input channel: channels-last bfloat16 convolutions returned uninitialized values; only the
     kernel's middle plane meets the single slice, so that plane is applied in 2D. Fewer slices than the kernel is deep:
@@ -25,6 +42,9 @@ class Conv3d(nn.Conv3d):
     """
 
     def forward(self, x):
+        if is_sparse_read(self):
+            z, y, x_step = self.stride
+            return functional.conv3d(x[..., ::z, ::y, ::x_step], self.weight, self.bias)
         n, c, z, y, _ = x.shape
         if z == 1 and c == 1 and self.padding[0] == self.dilation[0] * (self.kernel_size[0] // 2):
             plane = self.weight[:, :, self.kernel_size[0] // 2].contiguous()

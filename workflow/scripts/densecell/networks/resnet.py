@@ -7,6 +7,8 @@ Shapes are (N, C, Y, X): slices are a batch of pictures here.
 
 from torch import nn
 
+from densecell.networks.blocks import Conv2d
+
 EXPANSION = 4  # a bottleneck's output width over its inner width
 BLOCKS_101 = (3, 4, 23, 3)
 
@@ -32,7 +34,7 @@ class Bottleneck(nn.Module):
         )
         self.shortcut = nn.Identity()
         if stride != 1 or n_in != n_out:
-            self.shortcut = nn.Sequential(nn.Conv2d(n_in, n_out, 1, stride, bias=False), norm(n_out))
+            self.shortcut = nn.Sequential(Conv2d(n_in, n_out, 1, stride, bias=False), norm(n_out))
         self.activation = nn.ReLU(inplace=True)
 
     def forward(self, x):

@@ -20,10 +20,11 @@ RESIZE = ("upsample_bilinear2d", "upsample_trilinear3d", "upsample_nearest2d", "
 class Step:
     """One operation of a network.
 
-    kind: input, convolution, transposed, pool, mean (over all pixels), resize, concatenation, sum, softmax, dense or
-    residual (`repeats` residual blocks in a row). shape: (n, channels, ...) of its output. level: how often y was halved
-    on the way to it. sources: positions of the steps whose outputs it reads. predictor: whether its kernel belongs to
-    the parameter group predictors. module: dotted name of the innermost module it ran in.
+    kind: input, convolution, transposed, pool, mean (over all pixels), resize, concatenation, sum, softmax, dense,
+    residual (`repeats` residual blocks in a row) or transformer (`repeats` layers of attention in a row). shape: (n, channels,
+    ...) of its output. level: how often y was halved on the way to it. sources: positions of the steps whose outputs it
+    reads. predictor: whether its kernel belongs to the parameter group predictors. module: dotted name of the innermost
+    module it ran in.
     """
 
     kind: str
@@ -128,6 +129,10 @@ class _Watch(TorchDispatchMode):
         if name in RESIZE:
             factor = out.shape[-1] / before.shape[-1]
             return replace(base, kind="resize", level=max(0, before.level - round(math.log2(factor)))), None
+        if name == "expand" and out.dim() == 6:  # every pixel repeated (resunet.NearestUpsampling)
+            n, channels, y, rows, x, columns = out.shape
+            step = replace(base, kind="resize", shape=(n, channels, y * rows, x * columns))
+            return replace(step, level=before.level - round(math.log2(columns))), None
         if name == "mean" and before.kind != "input":
             return replace(base, kind="mean"), None
         if name == "cat" and len(sources) > 1 and (args[1] if len(args) > 1 else 0) == 1:
@@ -165,7 +170,8 @@ def trace(name, options, window, n_classes):
 
 
 def merge_residual_blocks(traced):
-    """One step for each row of residual blocks: modules that add their input to what they make of it."""
+    """One step for each row of residual blocks: modules that add their input to what they make of it. Those without a
+    convolution are layers of a transformer."""
     blocks = {step.module for step in traced.steps if step.kind == "sum" and step.module}
     rows = {path.rpartition(".")[0] or path for path in blocks}
 
@@ -190,5 +196,10 @@ def merge_residual_blocks(traced):
         if step.kind == "convolution":
             merged.kernel = max(merged.kernel, step.kernel)
             merged.dilation = max(merged.dilation, step.dilation)
+    for step in steps:
+        if (
+            step.kind == "residual" and not step.kernel
+        ):  # tokens of a map: attention and a dense part, each added to its input
+            step.kind, step.repeats, step.shape = "transformer", step.repeats // 2, steps[step.sources[0]].shape
     outputs = [(position[i], shape) for i, shape in traced.outputs]
     return replace(traced, steps=steps, outputs=outputs)
