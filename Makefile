@@ -2,7 +2,7 @@
 VENV ?= .venv/bin/
 PYTHON := $(VENV)python
 SNAKEFILES := workflow/Snakefile workflow/rules
-BENCHMARKS := predict scaling train memory forward_memory preprocess intensity alignment precision
+BENCHMARKS := predict scaling train memory forward_memory preprocess intensity alignment precision equal_time
 
 .PHONY: lint format test bench docs dag
 

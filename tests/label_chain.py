@@ -111,7 +111,7 @@ class Region:
 
     def target(self, name):
         output = str(self.folder / f"{name}.ome.zarr")
-        extract_targets.main([*self.words, "--target", name, "--output", output])
+        extract_targets.main([*self.words, "--role", self.role, "--target", name, "--output", output])
         return io.open_volume(output)
 
     def weights(self):

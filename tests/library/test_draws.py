@@ -12,8 +12,12 @@ SEEDS = st.integers(0, 2**32)
 
 
 def offsets(n_all, n):
-    """Offsets within a half of the part of the stack that belongs to a slice."""
-    return np.linspace(-0.999, 0.999, 41) * n_all / (2 * n)
+    """Offsets that keep the point that is rounded within the part of the stack that belongs to a slice."""
+    return np.linspace(-0.999, 0.999, 41) * n_all / (2 * n) - 0.5
+
+
+def all_draws(n_all, n, seeds):
+    return [tuple(draws.drawn(n_all, n, "even", seed).tolist()) for seed in seeds]
 
 
 # ------------------------------------------------------------------------------------------------ by hand
@@ -26,8 +30,16 @@ def test_an_offset_moves_all_slices():
     assert draws.even(10, 2, -2.4).tolist() == [0, 5]
 
 
-def test_an_offset_beyond_the_last_slice_is_lowered_for_all():
-    assert draws.even(10, 2, 2.4).tolist() == [4, 9]
+def test_the_largest_offset_ends_with_the_last_slice_and_none_beyond_is_taken():
+    assert draws.even(10, 2, 2.0).tolist() == [4, 9]
+    assert draws.even(10, 2, -2.99).tolist() == [0, 5]
+    for offset in (2.01, -3.0):
+        with pytest.raises(ValueError, match="offset: expected more than -3 and at most 2, found"):
+            draws.even(10, 2, offset)
+
+
+def test_even_draws_of_two_of_four_slices_are_two_that_take_turns():
+    assert all_draws(4, 2, range(4)) == [(1, 3), (0, 2), (1, 3), (0, 2)]
 
 
 def test_one_slice_may_be_any_and_all_slices_are_all():
@@ -89,6 +101,49 @@ def test_seeds_differ_in_their_draws(pick):
 def test_even_draws_reach_every_slice_about_as_often():
     counts = sum(np.bincount(draws.drawn(30, 3, "even", seed), minlength=30) for seed in range(3000))
     assert counts.min() > 0.4 * counts.mean() and counts.max() < 1.6 * counts.mean()
+
+
+@pytest.mark.parametrize("sizes", [(32, 25), (16, 10), (16, 4), (20, 10), (24, 15), (13, 10), (32, 7), (757, 50)])
+@pytest.mark.parametrize("n_seeds", [3, 10])
+@pytest.mark.parametrize("first", [0, 1, 1000])
+def test_as_many_even_draws_differ_as_there_are(sizes, n_seeds, first):
+    possible = sizes[0] // np.gcd(*sizes)
+    assert draws.n_different(*sizes, "even") == possible
+    assert len(set(all_draws(*sizes, range(first, first + n_seeds)))) == min(n_seeds, possible)
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.integers(1, 60).flatmap(lambda n_all: st.tuples(st.just(n_all), st.integers(1, n_all))))
+def test_offsets_over_the_whole_range_make_no_more_even_draws(sizes):
+    width = sizes[0] / sizes[1]
+    fine = np.linspace(-width / 2, width / 2, 20 * sizes[0] + 7)[1:-1] - 0.5
+    found = {tuple(draws.even(*sizes, offset).tolist()) for offset in fine}
+    assert found == set(all_draws(*sizes, range(draws.n_different(*sizes, "even"))))
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.integers(1, 120).flatmap(lambda n_all: st.tuples(st.just(n_all), st.integers(1, n_all))), SEEDS)
+def test_seeds_in_a_row_take_every_slice_equally_often(sizes, first):
+    n_draws = draws.n_different(*sizes, "even")
+    counts = np.bincount(np.ravel(all_draws(*sizes, range(first, first + n_draws))), minlength=sizes[0])
+    assert set(counts) == {n_draws * sizes[1] // sizes[0]}
+
+
+@pytest.mark.parametrize("sizes", [(32, 7), (757, 10), (40, 3)])
+def test_over_many_seeds_the_last_slice_is_drawn_as_often_as_the_first(sizes):
+    counts = np.bincount(np.ravel(all_draws(*sizes, range(1, 3001))), minlength=sizes[0])
+    assert abs(counts[0] - counts[-1]) <= 0.05 * counts.mean() + 1
+    assert counts.max() - counts.min() <= 0.1 * counts.mean() + 1
+
+
+@settings(deadline=None, max_examples=100)
+@given(SIZES)
+def test_seed_0_draws_what_offset_0_draws(sizes):
+    assert np.array_equal(draws.drawn(*sizes, "even", 0), draws.even(*sizes))
+
+
+def test_random_draws_are_counted():
+    assert draws.n_different(4, 3, "random") == 4
 
 
 def test_random_slices_of_fewer_are_among_those_of_more():

@@ -72,3 +72,50 @@ def test_an_evaluation_of_few_slices_costs_their_share():
     region = evaluation.LabelledSlices(np.zeros((10, 8, 8), np.float32), [(0, 10), (0, 8), (0, 8)], [1, 5], None)
     found = evaluation.evaluation_voxels(Brightness(), (1, 8, 8), [region], Computation("cpu", "float32"))
     assert found == 2 * 8 * 8
+
+
+class Counted(Brightness):
+    """Counts the voxels that pass through it."""
+
+    same_padding, voxels = True, 0
+
+    def forward(self, x):
+        self.voxels += x.numel()
+        return super().forward(x)
+
+
+@pytest.mark.parametrize("depth", [1, 3, 5])
+@pytest.mark.parametrize("slices", [[1, 5, 6, 17], list(range(20)), [19]])
+def test_the_cost_of_sparse_slices_is_what_passes_through_the_network(depth, slices):
+    """A window of several slices computes more than the slices it is asked for."""
+    inner = [(3, 23), (0, 12), (0, 12)]
+    image = np.random.default_rng(0).standard_normal((25, 12, 12)).astype(np.float32)
+    labels = np.ones((2, len(slices), 12, 12), np.uint8)
+    region, network = evaluation.LabelledSlices(image, inner, slices, labels), Counted()
+    computation, tile = Computation("cpu", "float32"), (depth, 8, 8)
+    cost = evaluation.evaluation_voxels(network, tile, [region], computation)
+    evaluation.evaluate_targets(network, tile, [region], computation)
+    assert network.voxels == cost >= len(slices) * 12 * 12
+
+
+def test_long_runs_of_slices_are_predicted_in_pieces_with_the_same_result(monkeypatch):
+    assert evaluation.pieces([0, 1, 2, *range(10, 30)], 5) == [(0, 3), (10, 18), (18, 26), (26, 30)]
+    assert evaluation.pieces(range(20), 12) == [(0, 12), (12, 20)]
+    generator = np.random.default_rng(0)
+    image, labels = generator.standard_normal((20, 6, 7)), generator.choice([0, 1, 255], (2, 19, 6, 7))
+    cut, held = scored(image, labels, list(range(19))), []
+    predict = evaluation.prediction.predict_probabilities
+
+    def recorded(*args, **options):
+        held.append(options["z_range"])
+        return predict(*args, **options)
+
+    monkeypatch.setattr(evaluation.prediction, "predict_probabilities", recorded)
+    monkeypatch.setattr(evaluation, "SLICES_AT_ONCE", 100)
+    whole = scored(image, labels, list(range(19)))
+    assert held == [(0, 19)] and cut[0] == whole[0] and cut[1].tolist() == whole[1].tolist()
+
+
+def test_no_known_slice_at_all_gives_nan_for_each_target():
+    miou, iou = scored(np.zeros((2, 4, 4)), np.zeros((2, 0, 4, 4)), [])
+    assert np.isnan(miou) and np.isnan(iou).tolist() == [True, True]

@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 
 from densecell.finer_grid import matching_slice, to_finer
 
@@ -32,6 +33,14 @@ def test_a_plane_stays_a_plane_between_the_centers():
     expected = 3 * (np.arange(24) - 1.5)[:, None] / 4 + 2 * (np.arange(28) - 1.5) / 4
     np.testing.assert_allclose(found[0, 2:-2, 2:-2], expected[2:-2, 2:-2], rtol=1e-5)
     assert (found[1] == 5).all()
+
+
+def test_it_is_torchs_bilinear_interpolation():
+    values = np.random.default_rng(2).random((2, 6, 7)).astype(np.float32)
+    coarse, fine = grid((1, 6, 7), (20, 8, 8), (0, 3, 3)), grid((1, 24, 28), (20, 2, 2))
+    tensor = torch.from_numpy(values)[None]
+    expected = torch.nn.functional.interpolate(tensor, scale_factor=4, mode="bilinear", align_corners=False)[0]
+    np.testing.assert_allclose(to_finer(values, coarse, fine), expected.numpy(), atol=1e-6)
 
 
 def test_the_same_voxels_stay_as_they_are():

@@ -1,5 +1,7 @@
 """The foreground sampler: what it guarantees of each batch, for 1,000 batches; sparse and small regions; a draw without trial."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import test_training as tiny
@@ -248,6 +250,29 @@ def test_each_window_around_a_voxel_is_equally_likely():
     starts = [index.draw(0, generator) for _ in range(900)]
     _, counts = np.unique(starts, axis=0, return_counts=True)
     assert len(counts) == 9 and counts.min() > 60
+
+
+@pytest.mark.parametrize("elastic", [PLAIN, ELASTIC])
+def test_no_two_draws_of_an_epoch_share_a_generator(monkeypatch, elastic):
+    """Zeros at the end of a key change nothing: default_rng([1, 2]) and default_rng([1, 2, 0]) draw the same numbers."""
+    settings, keys, made = settings_of(), [], np.random.default_rng
+    settings["augmentation"] = elastic
+    sampler = sampler_of([region(), region(2)], settings)
+    monkeypatch.setattr(np.random, "default_rng", lambda key: keys.append(tuple(np.trim_zeros(key, "b"))) or made(key))
+    sampler.start(3)
+    for number in range(sampler.count()):
+        sampler[number]
+    assert len(keys) == len(set(keys)) > 2 * sampler.count()
+
+
+@pytest.mark.parametrize("shape", [(1, 64, 64), (5, 64, 64)])
+def test_the_peak_of_memory_is_as_told(shape):
+    mask = np.random.default_rng(0).random((20, 200, 200)) < 0.5
+    tracemalloc.start()
+    windows.ForegroundIndex(mask, shape, 20)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert 12 < peak / mask.size <= 34
 
 
 def test_runs_of_numbers():

@@ -129,6 +129,30 @@ def test_two_records_of_one_file_with_regions_apart_in_the_plane_are_no_error():
     assert [f.severity for f in same(looks(1), looks(1), [region("a", "train", x=[4, 9]), beside])] == ["warning"]
 
 
+def test_records_of_one_file_are_told_only_where_roles_leak():
+    """Several binnings of one stack: remove neither, unless what one trains on is scored in another."""
+    volumes = {**PAIR, "w": {**PAIR["w"], "binning": [1, 3, 3], "same_file_as": "v"}}
+    stack = [*looks(1)[:5], looks(1)[0]]  # a repeated slice is paired with itself
+    seen = dict.fromkeys(volumes, stack)
+
+    def told(*regions):
+        return list(region_checks.same_data(volumes, seen, seen, list(regions), SHAPES))
+
+    train, coarse = region("a", "train", z=[0, 3]), region("b", "test", volume="w", z=[2, 6])
+    assert told(train, region("b", "train", volume="w")) == []
+    assert told(train, {**coarse, "z": [3, 6]}) == []
+    (found,) = told(train, coarse)
+    assert found.severity == "error" and "(v = w: 2 = 2)" in found.found
+    regions = [
+        region("a", "train", x=[0, 3]),
+        region("b", "test", volume="w", x=[1, 3]),
+        region("c", "train", volume="w"),
+    ]
+    close = list(region_checks.guard_gaps(regions[:2], volumes, SHAPES, 10, [0, 0, 1]))
+    assert ["0 nm apart, within the context" in f.found for f in close] == [True]
+    assert not list(region_checks.guard_gaps([regions[0], regions[2]], volumes, SHAPES, 10, [0, 0, 1]))
+
+
 def test_different_tissue_in_the_same_round_field_of_view_is_not_the_same():
     yy, xx = np.ogrid[:192, :192]
     is_inside = (yy - 96) ** 2 + (xx - 96) ** 2 < 90**2

@@ -147,3 +147,24 @@ def test_what_is_refused_says_what_to_do():
     with pytest.raises(ValueError, match=r"instance statistics of one pixel.*at least 32 pixels"):
         small(norm="instance")(picture(1, 1, 1, 16, 16))
     assert small(norm="instance")(picture(1, 1, 1, 16, 32))[0].shape == (1, 2, 1, 16, 32)
+
+
+@pytest.mark.parametrize("form", ["paper", "code"])
+def test_a_backward_pass_in_channels_last_with_deterministic_algorithms_is_right(form):
+    """torch 2.13's nearest upsampling and strided 1 x 1 convolutions wrote beyond their memory there."""
+    torch.manual_seed(0)
+    network, x = (
+        build_network("resunet", n_classes=1, base_width=4, form=form, norm="none"),
+        torch.randn(3, 1, 1, 128, 128),
+    )
+    gradients = []
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    try:
+        for layout, plane in ((torch.contiguous_format,) * 2, (torch.channels_last_3d, torch.channels_last)):
+            network.zero_grad()
+            network.to(memory_format=plane)
+            network(x.contiguous(memory_format=layout))[0].square().mean().backward()
+            gradients.append(torch.cat([p.grad.flatten() for p in network.parameters()]))
+    finally:
+        torch.use_deterministic_algorithms(False)
+    torch.testing.assert_close(gradients[1], gradients[0], rtol=1e-3, atol=1e-3 * float(gradients[0].abs().max()))

@@ -38,6 +38,14 @@ def test_a_window_without_a_label_is_left_out():
     assert all((w[1] != 255).any() for w in found if w is not None)
 
 
+def test_brightness_takes_its_share_of_the_range_that_the_region_tells():
+    data = [tiny.region(), tiny.region(1)]
+    own = float(data[0].image.max() - data[0].image.min())
+    data[1].intensity_range = 7.5
+    _, sampler = tiny.make(settings_of(), regions=data)
+    assert sampler.ranges == [own, 7.5] and data[1].widened((99, 99, 99)).intensity_range == 7.5
+
+
 @pytest.mark.parametrize("elastic", [True, False])
 @pytest.mark.parametrize("context", [(0, 0, 0), (1, 5, 90)])
 @pytest.mark.parametrize(("name", "window"), [("unet_2d", (1, 204, 204)), ("deepvess", (9, 33, 33))])

@@ -108,6 +108,43 @@ def test_sources_that_contradict_each_other_are_refused_with_slice_and_counts():
     read([None, None], [(1, 1), (255, 2), (255, 255)])[1].check("region")  # agree or know nothing
 
 
+def test_few_contradictions_are_unknown_and_told():
+    """Masks drawn by hand do not nest to the pixel: up to 1 % of what several sources know in a slice is left out."""
+    annotated, stray = [["nucleus"], ["nucleolus"]], (OTHER, NUCLEOLUS)
+    rest = [(NUCLEUS, NUCLEOLUS)] * 50 + [(NUCLEUS, OTHER)] * 49
+    for target, expected in (
+        (None, [255] * 100),
+        (NUCLEUS, [255] + [1] * 99),
+        (NUCLEOLUS, [255] + [1] * 50 + [0] * 49),
+    ):
+        found, reader = read(annotated, [stray, *rest], target)
+        assert found == expected
+        reader.check("region")
+        assert reader.contradictory() == [[3, 1]]
+        assert "contradict each other on 1 voxels, which are unknown (255)" in reader.warning()
+        assert "slice 3: 1 voxels, 1 of them other of s0 and nucleolus of s1" in reader.warning()
+    assert (reader.complete, reader.counts[:2].tolist()) == ([3], [49, 50])
+    few = [stray, *rest[:-1], *[(NUCLEUS, UNLABELLED)] * 500]  # 1 of 99 that both know
+    with pytest.raises(
+        ValueError, match=r"region: expected label sources that agree where they know the same.*\n    slice 3: 1 vox"
+    ):
+        read(annotated, few, NUCLEUS)[1].check("region")
+    assert read(annotated, rest)[1].warning() == ""
+
+
+def test_only_slices_with_many_contradictions_are_refused():
+    reader = Reader(Sources(CLASSES, [["nucleus"], ["nucleolus"]]), ["s0", "s1"], NUCLEUS)
+    plane = np.full((20, 20), NUCLEUS, np.uint8)
+    for z, n_stray in enumerate((4, 0, 5, 1)):
+        nucleoli = np.full((20, 20), OTHER, np.uint8)
+        nuclei = plane.copy()
+        nuclei.flat[:n_stray], nucleoli.flat[:n_stray] = OTHER, NUCLEOLUS
+        assert (reader.read([nuclei, nucleoli], z, [False, False]) == 255).sum() == n_stray
+    assert reader.contradictory() == [[0, 4], [2, 5], [3, 1]]
+    with pytest.raises(ValueError, match=r"contradictions:\n    slice 2: 5 voxels[^\n]*\n  Correct"):
+        reader.check("region")
+
+
 # ------------------------------------------------------------------------------------------------------------ incomplete
 def test_in_an_incomplete_slice_only_the_drawn_objects_are_known():
     rows = [(NUCLEUS,), (NUCLEOLUS,), (UNLABELLED,)]

@@ -83,3 +83,23 @@ def test_what_is_refused(tmp_path, changes, told):
 
 def test_all_slices_may_be_trained_on_where_nothing_is_evaluated(tmp_path):
     assert used(draw(tmp_path, [([0, 3, 8, 9], [])], n_slices=4, evaluate="none"), "train") == [0, 3, 8, 9]
+
+
+def test_the_log_tells_how_many_draws_differ(tmp_path, capsys):
+    slices = [(range(8), [11])]
+    draw(tmp_path, slices, n_slices=3, seeds=[1, 2, 3])
+    said = capsys.readouterr().out
+    assert "3 draws of 3 of 8 labelled slices, 3 of them different." in said and "WARNING" not in said
+    draw(tmp_path, slices, n_slices=4, seeds=[1, 2, 3])
+    said = capsys.readouterr().out
+    assert "3 draws of 4 of 8 labelled slices, 2 of them different." in said
+    assert "WARNING" in said and "2 different draws of 4 of 8 slices exist with pick: even" in said
+    draw(tmp_path, slices, n_slices=7, pick="random", seeds=list(range(9)))
+    said = capsys.readouterr().out
+    assert "WARNING" in said and "8 different draws of 7 of 8 slices exist with pick: random" in said
+
+
+def test_seeds_that_train_on_all_slices_are_no_warning(tmp_path, capsys):
+    draw(tmp_path, [(range(8), [])], n_slices="all", evaluate="none")
+    said = capsys.readouterr().out
+    assert "2 draws of 8 of 8 labelled slices, 1 of them different." in said and "WARNING" not in said

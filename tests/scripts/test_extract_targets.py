@@ -107,6 +107,70 @@ def test_contradictions_are_refused_by_slice(tmp_path):
     assert not list(tmp_path.glob("run/region/nucleus*"))
 
 
+def test_a_stray_pixel_is_unknown_told_and_kept_as_an_attribute(tmp_path, capsys):
+    nuclei, nucleoli = mask(NUCLEUS, NUCLEOLUS), mask(NUCLEOLUS)
+    nucleoli[2, 20, 3] = 255  # outside of the nucleus
+    sources = {
+        "nuclei": (write(tmp_path / "nuclei", {1: nuclei[1], 2: nuclei[2]}), NUCLEI),
+        "nucleoli": (write(tmp_path / "nucleoli", {1: nucleoli[1], 2: nucleoli[2]}), {"annotates": ["nucleolus"], "slices": [1, 2]}),
+    }  # fmt: skip
+    region = chain.through(tmp_path / "run", sources, role="train")
+    region.labels()
+    for name, truth in (("nucleus", nuclei), ("nucleolus", nucleoli)):
+        capsys.readouterr()
+        found = region.target(name)
+        expected = truth[2] // 255
+        expected[20, 3] = 255
+        np.testing.assert_array_equal(found[2], expected)
+        assert found.attributes["contradictions"] == [[2, 1]]
+        assert found.attributes["labelled_slices"] == [1, 2]
+        assert sum(found.attributes["counts"]) == 2 * Y * X - 1
+        said = capsys.readouterr().out
+        assert "WARNING: label sources contradict each other on 1 voxels" in said
+        assert "slice 2: 1 voxels, 1 of them other of nuclei and nucleolus of nucleoli" in said
+    assert region.labels().attributes["contradictions"] == [[2, 1]]
+
+
+def test_classes_that_exclude_each_other_may_share_a_block_after_binning(tmp_path):
+    """Both fill half of a block, which each wins from other: nobody's fault, and few voxels."""
+    left, right = np.zeros((2, Y, X), np.uint8)
+    left[:8, :2], right[:8, 2:8] = 255, 255  # blocks of 4 x 4: two of them are half one, half the other
+    sources = {
+        "nuclei": (write(tmp_path / "nuclei", {1: left}), {"annotates": ["nucleus"], "slices": [1]}),
+        "vessels": (write(tmp_path / "vessels", {1: right}), {"annotates": ["vessel"], "slices": [1]}),
+    }
+    with pytest.raises(ValueError, match="slice 1: 2 voxels, 2 of them nucleus of nuclei and vessel of vessels"):
+        chain.through(tmp_path / "small", sources, factors=(1, 4, 4)).target("nucleus")  # 2 of 42 blocks
+    scaled = {}
+    for name, (_, options) in sources.items():
+        plane = np.zeros((Y, X), np.uint8)
+        plane[0, 0 if name == "nuclei" else 1] = 255
+        scaled[name] = (write(tmp_path / f"few_{name}", {1: plane}), options)
+    found = chain.through(tmp_path / "run", scaled, factors=(1, 1, 2)).target("vessel")  # 1 of 312
+    assert found.attributes["contradictions"] == [[1, 1]]
+    assert (found[1, 0, 0], found.attributes["counts"]) == (255, [Y * X // 2 - 1, 0])
+
+
+def test_a_train_region_without_a_voxel_of_an_annotated_target_is_an_error(tmp_path, capsys):
+    empty = write(tmp_path / "empty", {1: mask()[1]})
+    region = chain.through(tmp_path / "run", {"nuclei": (empty, NUCLEI)}, role="train")
+    with pytest.raises(
+        ValueError, match=r"empty target: expected voxels of nucleus in a train region, found none\. Check values"
+    ):
+        region.target("nucleus")
+    assert not list(tmp_path.glob("run/region/nucleus*"))
+    assert region.target("vessel").attributes["counts"] == [0, 0]  # nobody looked for vessels
+    assert "WARNING: no voxel of vessel is known here" in capsys.readouterr().out
+    scored = chain.through(tmp_path / "scored", {"nuclei": (empty, NUCLEI)}, role="test")
+    assert scored.target("nucleus").attributes["counts"] == [Y * X, 0]
+    background = chain.through(
+        tmp_path / "all", {"truth": (write(tmp_path / "truth", dict(enumerate(scene() * 0))), {})}, role="train"
+    )
+    with pytest.raises(ValueError, match="empty target: expected voxels of cell"):
+        background.target("cell")
+    assert background.target("background").attributes["counts"] == [0, Z * Y * X]
+
+
 # ------------------------------------------------------------------------------------------------------------ incomplete
 def test_incomplete_slices_know_their_drawn_objects_only(tmp_path):
     paths = write(tmp_path / "nuclei", {z: mask(NUCLEUS)[z] for z in (0, 2, 5)})

@@ -9,7 +9,7 @@ import sparse_inputs as made_up
 import torch
 
 import score_held_out
-from densecell import checkpoints, io, overlap
+from densecell import checkpoints, finer_grid, io, overlap
 from densecell.composition import quantize
 from densecell.devices import Computation
 from densecell.networks import build_network
@@ -150,6 +150,23 @@ def test_softmax_gives_the_targets_of_its_classes(folder):
     assert rows["background"] + rows["nucleus"] == 4 * 60 * 80 and rows["nucleolus"] <= rows["nucleus"]
 
 
+def check_finer_counts(folder, slices, finer, places):
+    """TP and FP of complete slices are those of the probabilities, interpolated and then decided. places: {slice predicted: scored}."""
+    network, _ = checkpoints.load_network(folder / "best.safetensors", [record["name"] for record in made_up.RECORDS])
+    computation = Computation("cpu", "float32", inference=True)
+    member, image = Member(computation.place(network), tuple(WINDOW)), io.open_volume(folder / "image.ome.zarr")
+    source, target = (io.open_volume(folder / f"{name}.ome.zarr") for name in ("seed2/nucleus", "fine_nucleus"))
+    for predicted, scored in places.items():
+        options = {"activation": "sigmoid", "inner": INNER, "z_range": (predicted, predicted + 1)}
+        found = predict_probabilities(member, image, 2, computation, SETTINGS, **options)[:, 0]
+        passes = quantize(finer_grid.to_finer(found, source, target)) >= 128
+        for name, at in zip(made_up.TARGETS, passes):
+            rows = slices[(slices["class"] == name) & (slices["z"] == scored) & slices["complete"]]
+            truth = finer[name][scored]
+            expected = [[(at & (truth == 1)).sum(), (at & (truth == 0)).sum()]] * len(rows)
+            assert rows[["tp", "fp"]].to_numpy().tolist() == expected
+
+
 def test_scored_on_finer_voxels(folder):
     """The finer maps repeat each pixel four times, so that truth counts are fourfold; slices are found by their place."""
     checkpoint(folder / "best.safetensors")
@@ -170,9 +187,48 @@ def test_scored_on_finer_voxels(folder):
     )
     assert (slices["sum_gg"] == 4 * coarse["sum_gg"]).all()
     assert slices["sum_pg"].to_numpy() == pytest.approx(4 * coarse["sum_pg"].to_numpy(), rel=0.05)
+    check_finer_counts(folder, slices, finer, {z + 1: z for z in slices["z"].unique()})
     for name in made_up.TARGETS:
         first, second = (io.open_volume(folder / f"{out}/{name}.ome.zarr")[:] for out in ("seed2", "fine"))
         np.testing.assert_array_equal(first, second)
+
+
+def score_on_copy(folder, maps, out, **incomplete):
+    """Sums by slice, scored on `maps` as a region of the same voxels. incomplete: {target: its incomplete slices}."""
+    for name, array in maps.items():
+        facts = {"incomplete_slices": incomplete[name]} if name in incomplete else {}
+        io.write_volume(
+            folder / f"{out}_{name}.ome.zarr",
+            array,
+            made_up.VOXEL_NM,
+            (made_up.VOXEL_NM[0], 0, 0),
+            attributes=facts,
+            record={},
+        )
+    place = json.dumps({"volume": "w", "region": "copy", "reference": "reference"})
+    stores = [folder / f"{out}_{name}.ome.zarr" for name in maps]
+    return overlap.by_slice(score(folder, "--scored-targets", *stores, "--scored-place", place, out=out))
+
+
+def test_unknown_and_incomplete_slices_of_the_region_scored_on(folder):
+    checkpoint(folder / "best.safetensors")
+    maps = made_up.target_maps()
+    maps["nucleus"][10], maps["nucleolus"][[10, 12]] = 255, 255
+    slices = score_on_copy(folder, maps, "less", nucleus=[5])
+    kept = {name: slices.loc[slices["class"] == name, "z"].tolist() for name in made_up.TARGETS}
+    assert kept["nucleus"] == [1, 5, 6, 12]
+    assert kept["nucleolus"] == [z for z in (1, 5, 6) if (maps["nucleolus"][z] == 1).any() or z != 6]
+    complete = slices[slices["complete"]]
+    assert complete.loc[complete["class"] == "nucleus", "z"].tolist() == [1, 12]
+    assert complete.loc[complete["class"] == "nucleolus", "z"].tolist() == [1, 5]
+    row = slices.query("z == 5 and `class` == 'nucleus'").iloc[0]
+    assert row["n_valid"] == (maps["nucleus"][5] == 1).sum()
+    nothing = {name: np.full(made_up.SHAPE, 255, np.uint8) for name in made_up.TARGETS}
+    with pytest.raises(
+        ValueError, match=r"expected a known voxel in the held-out slices of seed 2, found none in the region copy\."
+    ):
+        score_on_copy(folder, nothing, "none")
+    assert not (folder / "none.csv").exists()
 
 
 def test_regions_have_folders_of_their_own(folder):

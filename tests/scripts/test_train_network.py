@@ -301,6 +301,15 @@ def test_a_3d_window_around_a_drawn_slice_is_read_from_the_slices_around_it_only
     assert (c.image.shape[0], c.inner[0]) == (10, (3, 8))
 
 
+def test_all_slabs_of_a_region_have_the_range_of_what_is_read_of_it(tmp_path):
+    sparse_region(tmp_path, "train")
+    reader = training_inputs.RegionReader(tmp_path / "train_image", [tmp_path / "train_cell"])
+    slabs = reader.sparse([1, 4], 1, 1)
+    read = np.concatenate([slab.image.numpy() for slab in slabs])
+    assert len(slabs) == 2 and {slab.intensity_range for slab in slabs} == {float(read.max() - read.min())}
+    assert reader.whole().intensity_range is None
+
+
 def test_places_around_neighboring_slices_are_joined_and_end_with_the_region():
     assert training_inputs.slabs([3, 4, 9], 1, 10) == [(3, 4, [3]), (4, 5, [4]), (9, 10, [9])]
     assert training_inputs.slabs([1, 4, 9], 3, 10) == [(0, 7, [1, 4]), (7, 10, [9])]

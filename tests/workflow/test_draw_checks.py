@@ -8,6 +8,7 @@ import workflow_runs as runs
 import configuration
 import draw_checks
 import labelled_slices
+from densecell import sparse_labels
 
 PRESETS = configuration.load_presets(runs.REPO / "config/presets.yaml")
 SPARSE = "tests/workflow/tiny_sparse.yaml"
@@ -48,6 +49,9 @@ MISTAKES = {
     "the paper's rows of what nothing ranks": ({"paper.poster": ["classes"]}, "paper.poster[0]", "evaluate: eval"),
     "scored on nothing": ({"experiments[0].scored_on": "dens"}, "experiments[0].scored_on", "Did you mean 'dense'"),
     "scored on without held-out slices": ({"experiments[1].scored_on": "sparse"}, "experiments[1].scored_on", "held_out"),
+    "scored on a region of another role": ({"experiments[0].scored_on": "test", "regions[2].volume": "subject1", "regions[2].labels": {"reference": "all"}}, "experiments[0].scored_on", "of role test"),
+    "weights with a draw": ({"experiments[0].weight_map": "square_root"}, "experiments[0].weight_map", "Set weight_map: none"),
+    "regions of one stack": ({"experiments[0].regions": None}, "experiments[0].regions", "'sparse' and 'dense' of one stack, which share slices 0 to 3"),
     "scored on another stack": ({"experiments[0].scored_on": "test"}, "experiments[0].scored_on", "volume 'subject2'"),
 }  # fmt: skip
 
@@ -86,6 +90,65 @@ def test_other_binning_in_z_can_score_nothing():
     assert "[1, 1, 1] for a network trained at [2, 1, 1]" in found["experiments[0].scored_on"].found
 
 
+def finer(method="none", binned=(1, 2, 2)):
+    """Trained on a binned record of the stack, scored on another one."""
+    config = changed({"volumes[0].alignment": {"method": method}})
+    config["volumes"].append({**config["volumes"][0], "name": "binned", "binning": list(binned)})
+    config["labels"].append({**config["labels"][0], "name": "binned", "volume": "binned"})
+    config["regions"].append({"name": "coarse", "volume": "binned", "role": "train", "labels": {"reference": "binned"}})
+    config["experiments"][0] |= {
+        "regions": ["coarse"],
+        "scored_on": "sparse",
+        "targets": ["cell"],
+        "window": [1, 32, 32],
+    }
+    config["ensembles"], config["prediction"]["full_volumes"] = config["ensembles"][1:], []
+    return config
+
+
+def test_records_that_are_aligned_each_by_itself_score_nothing():
+    assert configuration.check(finer(), PRESETS) == []
+    (finding,) = configuration.check(finer("global"), PRESETS)
+    assert finding.path == "experiments[0].scored_on" and "'subject1' (global) and 'binned' (global)" in finding.found
+
+
+def test_a_region_of_the_same_record_may_be_aligned():
+    config = finer("global")
+    config["regions"].append({**config["regions"][-1], "name": "part", "y": [8, 40]})
+    config["experiments"][0]["scored_on"] = "part"
+    assert configuration.check(config, PRESETS) == []
+
+
+def test_regions_of_one_stack_are_separate_where_their_slices_are():
+    config = changed({"regions[0].z": [4, 10], "experiments[0].regions": None, "experiments[0].targets": ["cell"]})
+    assert not [f for f in configuration.check(config, PRESETS) if f.path == "experiments[0].regions"]
+
+
+def test_slices_of_two_records_of_a_stack_are_compared_in_raw_slices():
+    config = finer(binned=[2, 1, 1])
+    config["experiments"][0] |= {"regions": ["sparse", "coarse"], "scored_on": None}
+    config["regions"][0]["z"], config["regions"][-1]["z"] = [0, 6], [2, 5]
+    assert "share slices 4 to 5" in next(
+        f.found for f in configuration.check(config, PRESETS) if f.path == "experiments[0].regions"
+    )
+    config["regions"][-1]["z"] = [3, 5]
+    assert not [f for f in configuration.check(config, PRESETS) if f.path == "experiments[0].regions"]
+
+
+def test_a_window_has_to_fit_into_the_regions_of_its_experiment_only():
+    changes = {"regions[1].y": [0, 40], "experiments[0].training.sampler": "grid"}
+    found = [f.path for f in configuration.check(changed(changes), PRESETS)]
+    assert "experiments[0].window" not in found and "experiments[1].window" in found
+
+
+def test_the_name_of_a_grid_gets_a_hint_to_one_of_its_experiments():
+    finding = findings({"videos": {"training": [{"experiment": "pair", "seed": 1, "region": "test", "slice": 1}]}})
+    assert (
+        "'pair' is a grid (n_slices is a list): name one of it, such as 'pair_n2'"
+        in finding["videos.training[0].experiment"].hint
+    )
+
+
 # --------------------------------------------------------------------------------------- labelled slices that are known
 def sliced(**more):
     """Two sources of single slices, of one class each: 0, 2, 4, 6 and 2, 4, 6, 8."""
@@ -115,6 +178,16 @@ def test_binned_slices_are_known_where_all_of_them_are():
     assert labelled_slices.source_slices({**source, "frame": "aligned"}, 2) == {0, 1, 2, 4}
 
 
+def test_the_last_block_of_a_stack_may_be_shorter():
+    source = {"slices": [0, 1, 3, 4, 5, 6], "frame": "raw", "complete": True, "incomplete_slices": []}
+    for n_slices in (7, 8):
+        told = sparse_labels.binned_slices({"slices": source["slices"]}, 2, n_slices)["slices"]
+        assert labelled_slices.source_slices(source, 2, n_slices) == set(told)
+    assert labelled_slices.source_slices(source, 2, 7) == {0, 2, 3}
+    assert labelled_slices.source_slices(source, 2, 8) == {0, 2}
+    assert labelled_slices.source_slices(source, 2) == {0, 2, 3}  # at most: it may be the last
+
+
 def test_numbers_in_the_names_of_files_are_slices(tmp_path):
     for z in (3, 7, 11):
         tifffile.imwrite(tmp_path / f"s1_z{z:04d}.tif", np.zeros((4, 4), np.uint8))
@@ -126,11 +199,11 @@ def test_numbers_in_the_names_of_files_are_slices(tmp_path):
 @pytest.mark.parametrize(("n", "told"), [(4, "at most 3"), (3, "nothing is left to evaluate")])
 def test_a_draw_of_more_slices_than_are_labelled_is_told_at_the_dry_run(n, told):
     config = configuration.resolve(changed({**sliced(), "experiments[0].draw": {"n_slices": n}}), PRESETS)
-    (finding,) = draw_checks._check_n_slices("experiments[0]", config["experiments"][0], config)
+    (finding,) = draw_checks._check_n_slices("experiments[0]", config["experiments"][0], config, {})
     assert finding.path == "experiments[0].draw.n_slices" and told in finding.found + finding.expected
 
 
 def test_all_labelled_slices_may_be_drawn_where_nothing_is_evaluated():
     changes = {**sliced(), "experiments[0].draw": {"n_slices": 3}, "experiments[0].evaluate": "none"}
     config = configuration.resolve(changed(changes), PRESETS)
-    assert list(draw_checks._check_n_slices("experiments[0]", config["experiments"][0], config)) == []
+    assert list(draw_checks._check_n_slices("experiments[0]", config["experiments"][0], config, {})) == []

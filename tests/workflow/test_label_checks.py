@@ -167,3 +167,17 @@ def test_error_weights_need_a_class_map(sparse):
     assert "Set weight_map: none" in findings(sparse)["experiments[0].weight_map"]
     sparse["regions"][0]["labels"]["reference"] = "eval_truth"
     assert findings(sparse) == {}
+
+
+@pytest.mark.parametrize("second", [None, "others", ["cell"]])
+def test_error_weights_with_sigmoid_need_one_source_of_all_classes(sparse, second):
+    """Sources of some classes together tell all of them, yet where one of them isn't known the class map has no weight."""
+    names = [c["name"] for c in sparse["classes"]]
+    annotated = [n for n in names if n not in ("background", "mitochondrion")] if second == "others" else second
+    sparse["labels"][-1]["annotates"] = annotated
+    sparse["experiments"][0]["weight_map"] = "paper"
+    sparse["regions"][0]["labels"]["reference"] = ["subject1_truth", "eval_truth"]
+    sparse["regions"][1]["labels"]["reference"] = "eval_truth"
+    assert "Set weight_map: none" in findings(sparse)["experiments[0].weight_map"]
+    sparse["experiments"][0]["weight_map"] = "none"
+    assert "experiments[0].weight_map" not in findings(sparse)

@@ -76,7 +76,7 @@ def test_the_preset_fibsem_holds_the_published_numbers():
     assert {key: fibsem[key] for key in published} == published
     assert set(fibsem["l2"].values()) == {0} and presets["fibsem"]["weight_map"] == "none"
     assert fibsem["augmentation"]["flip_axes"] == ["y", "x"]
-    assert {key for key in fibsem if fibsem[key] != quick[key]} == {"steps", "learning_rate"}
+    assert {key for key in fibsem if fibsem[key] != quick[key]} == {"steps", "learning_rate", "schedule"}
 
 
 def test_options_of_a_preset_that_a_network_lacks_are_left_out(config):  # noqa: F811

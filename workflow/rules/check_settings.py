@@ -22,6 +22,9 @@ def check_settings(config, files_of):
         record["n_files"] = len(files_of(labels))
     for record, volume in zip(told["volumes"], config["volumes"]):
         record["is_aligned"] = volume["alignment"]["method"] != "none"
+        first = next(v["name"] for v in config["volumes"] if v["path"] == volume["path"])
+        if first != volume["name"]:
+            record["same_file_as"] = first
     normalization = {
         key: config["normalization"][key] for key in ("method", "scope", "context")
     }  # the checks see raw stacks

@@ -4,6 +4,8 @@ Each check takes the resolved configuration, in which None stands for what the s
 yields findings.
 """
 
+import re
+
 from config_schema import Finding, did_you_mean, join, show
 from network_sizes import (
     BATCH_STATISTICS,
@@ -50,6 +52,8 @@ def unknown_name(path, name, section, known):
     if name is not None and name not in known:
         listed = ", ".join(map(str, known)) or "none there"
         hint = did_you_mean(name, known) or f"Use one of these, or add '{name}' to {section}."
+        one = next((other for other in map(str, known) if re.fullmatch(re.escape(str(name)) + r"_n\d+", other)), None)
+        hint = f"'{name}' is a grid (n_slices is a list): name one of it, such as '{one}'." if one else hint
         yield Finding(path, show(name), f"a name in {section}: {listed}", hint)
 
 

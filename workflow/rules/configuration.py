@@ -141,7 +141,7 @@ def check(config, presets, schema_dir=SCHEMA_DIR):
         rendering_checks.check_renderings(resolved, shapes),
         weight_map_checks.check_weight_maps(resolved, shapes),
         training_checks.check_trainings(resolved),
-        draw_checks.check_draws(resolved),
+        draw_checks.check_draws(resolved, shapes),
     )
     first = {}
     for finding in itertools.chain(in_files, (f._replace(path=grids.told(f.path, origins)) for f in found)):

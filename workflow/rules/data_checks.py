@@ -212,14 +212,15 @@ def check_overlaps(config, shapes):
 
 
 def check_windows(config, shapes):
-    """Every train region holds at least one output window of each experiment, but for the sampler that mirrors small ones."""
+    """Every train region holds at least one output window of each experiment that uses it, but for the sampler that mirrors small ones."""
     volumes = by_name(config, "volumes")
     for i, experiment in enumerate(config["experiments"]):
         network, window = experiment["network"], experiment["window"]
         output = window and network in NETWORK_SIZES and output_size(network, window, experiment["options"])
         mirrored = experiment["training"]["sampler"] == "foreground"
         for region in config["regions"] if output and not mirrored else ():
-            if region["role"] != "train" or region["volume"] not in volumes:
+            own = experiment["regions"] is None or region["name"] in experiment["regions"]
+            if region["role"] != "train" or region["volume"] not in volumes or not own:
                 continue
             box = region_box(region, volumes[region["volume"]], shapes)
             sizes = [None if stop is None else stop - start for start, stop in box]

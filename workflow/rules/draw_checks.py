@@ -4,22 +4,30 @@ Each check takes the resolved configuration, in which None stands for what the s
 yields findings.
 """
 
+import math
+
 from config_checks import by_name, names_in, unknown_name
 from config_schema import Finding, show
+from data_checks import region_box
 from labelled_slices import n_labelled
 
 NO_EVAL = "held_out or none"
 
 
-def check_draws(config):
-    """Findings about experiments[].regions, targets, draw, evaluate and scored_on, and the ensembles of such experiments."""
+def check_draws(config, shapes):
+    """Findings about experiments[].regions, targets, draw, evaluate and scored_on, and the ensembles of such experiments.
+
+    shapes: {("volumes", name): (Z, Y, X) of its raw stack}, as far as it is known.
+    """
     regions = by_name(config, "regions")
     for i, experiment in enumerate(config["experiments"]):
         where = f"experiments[{i}]"
         yield from _check_regions(where, experiment, regions)
         yield from _check_targets(where, experiment, names_in(config, "classes"))
         yield from _check_evaluate(where, experiment)
-        yield from _check_n_slices(where, experiment, config)
+        yield from _check_n_slices(where, experiment, config, shapes)
+        yield from _check_weights(where, experiment)
+        yield from _check_separate(where, experiment, config, shapes)
         yield from _check_scored_on(where, experiment, config)
     yield from _check_ensembles(config)
     yield from _check_class_maps(config)
@@ -64,10 +72,10 @@ def _check_evaluate(where, experiment):
         yield Finding(f"{where}.evaluate", found, "a draw that leaves some of the labelled slices", hint)
 
 
-def _check_n_slices(where, experiment, config):
+def _check_n_slices(where, experiment, config, shapes):
     """A draw has no more slices than are labelled, where that is known before anything runs."""
     n = (experiment["draw"] or {}).get("n_slices")
-    labelled = n_labelled(config, experiment) if isinstance(n, int) else None
+    labelled = n_labelled(config, experiment, shapes) if isinstance(n, int) else None
     if labelled is None:
         return
     if n > labelled:
@@ -79,8 +87,45 @@ def _check_n_slices(where, experiment, config):
         yield Finding(f"{where}.draw.n_slices", found, f"fewer than {labelled} with evaluate: held_out", hint)
 
 
+def _check_weights(where, experiment):
+    """Weights are made of the labels of all slices, those that were not drawn among them."""
+    if experiment["draw"] and experiment["weight_map"] not in ("none", None):
+        hint = "Set weight_map: none, or draw: null."
+        expected = "none with a draw: weights are made of the labels of all slices, drawn or not"
+        yield Finding(f"{where}.weight_map", show(experiment["weight_map"]), expected, hint)
+
+
+def _check_separate(where, experiment, config, shapes):
+    """A slice that one train region holds out isn't trained on in another."""
+    if experiment["evaluate"] != "held_out":
+        return
+    regions, volumes = by_name(config, "regions"), by_name(config, "volumes")
+    train = [regions[name] for name in of_role(experiment, regions, "train") if regions[name]["volume"] in volumes]
+    for j, region in enumerate(train):
+        for other in train[:j]:
+            pair = [volumes[r["volume"]] for r in (other, region)]
+            ranges = [_raw_range(r, volume, shapes) for r, volume in zip((other, region), pair)]
+            start, stop = max(a for a, _ in ranges), min(b for _, b in ranges)
+            if pair[0]["path"] == pair[1]["path"] and start < stop:
+                names = f"train regions '{other['name']}' and '{region['name']}'"
+                found = f"{names} of one stack, which share slices {start} to {stop - 1:g}".replace(
+                    "to inf", "to the end"
+                )
+                expected = (
+                    "with evaluate: held_out, regions without common slices: what one holds out the other may train on"
+                )
+                hint = f"Make one region of the two, or name one of them in regions of '{experiment['name']}'."
+                yield Finding(f"{where}.regions", found, expected, hint)
+
+
+def _raw_range(region, volume, shapes):
+    """(first, one after the last) raw slice of a region, infinite where the stack's size isn't known."""
+    start, stop = region_box(region, volume, shapes)[0]
+    return start * volume["binning"][0], math.inf if stop is None else stop * volume["binning"][0]
+
+
 def _check_scored_on(where, experiment, config):
-    """A finer region of the same stack, which an experiment with held-out slices in one region is scored on."""
+    """A region of the same stack, as fine or finer, which an experiment with held-out slices in one region is scored on."""
     name, regions, volumes = experiment["scored_on"], by_name(config, "regions"), by_name(config, "volumes")
     if name is None:
         return
@@ -98,12 +143,27 @@ def _check_scored_on(where, experiment, config):
     if "reference" not in regions[name]["labels"]:
         expected = "a region with reference labels"
         yield Finding(where, f"{show(name)} without them", expected, "Add labels: {reference: NAME} to it.")
+    if regions[name]["role"] not in ("train", None):
+        found = f"{show(name)} of role {regions[name]['role']}"
+        hint = "Make a region of role train, and name the train region of the experiment in its regions."
+        yield Finding(where, found, "a region of role train, whose held-out slices are scored", hint)
     fine, coarse = (volumes.get(regions[r]["volume"]) for r in (name, train[0]))
     if fine and coarse:
         yield from _check_same_stack(where, name, fine, coarse)
 
 
 def _check_same_stack(where, name, fine, coarse):
+    """Two records of one file, neither aligned (each would be by itself), of which one is binned as much or less."""
+    if fine["name"] == coarse["name"]:
+        return
+    methods = {v["name"]: v["alignment"]["method"] for v in (fine, coarse)}
+    moved = [f"'{volume}' ({method})" for volume, method in methods.items() if method not in ("none", None)]
+    if moved:
+        found = (
+            f"{show(name)} of volume '{fine['name']}' for '{coarse['name']}', with alignment of {' and '.join(moved)}"
+        )
+        expected = "records with alignment method none: each is aligned by itself, so that their voxels would not meet"
+        yield Finding(where, found, expected, "Align the stack first and give it with method: none, or use one volume.")
     same = [key for key in ("path", "axes", "voxel_size_nm", "origin_nm") if fine[key] != coarse[key]]
     if same:
         found = (

@@ -114,7 +114,7 @@ def check_trained(config, shapes):
                 f"{hint}, or add a source that annotates them.",
             )
         elif missing_map := _without_class_map(config, experiment, regions, classes):
-            found = f"'{experiment['weight_map']}', of class maps that the label sources of {missing_map} don't tell anywhere"
+            found = f"'{experiment['weight_map']}', of class maps that the label sources of {missing_map} don't tell everywhere"
             hint = "Set weight_map: none, or add sources that annotate the other classes."
             expected = "none, where the train regions' sources annotate some classes only"
             yield Finding(f"experiments[{i}].weight_map", found, expected, hint)
@@ -124,12 +124,17 @@ def check_trained(config, shapes):
 
 
 def _without_class_map(config, experiment, regions, classes):
-    """Names of the train regions whose sources tell every class nowhere, where error weights are computed; '' for none."""
+    """Names of the train regions whose sources may leave a class map unknown where a target is trained, where error weights are
+    computed; '' for none. With softmax all classes are trained together; with sigmoid each target where it is known, so that only
+    one source of all classes will do."""
     record = by_name(config, "weight_maps").get(experiment["weight_map"])
     if record is None or record["path"] is not None:
         return ""
     pairs = [(r["name"], sources_of(config, r)) for _, r in regions]
-    partial = [name for name, sources in pairs if sources and len(told_targets(classes, sources)) < len(classes)]
+    if experiment["activation"] == "sigmoid":
+        partial = [name for name, sources in pairs if sources and [s["annotates"] for s in sources] != [None]]
+    else:
+        partial = [name for name, sources in pairs if sources and len(told_targets(classes, sources)) < len(classes)]
     return ", ".join(map(str, partial))
 
 

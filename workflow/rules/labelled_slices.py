@@ -7,33 +7,37 @@ import headers
 from config_checks import by_name
 
 
-def n_labelled(config, experiment):
+def n_labelled(config, experiment, shapes=None):
     """The number of slices, over the train regions of an experiment, in which each of its targets can be known and complete;
-    None where that can't be told. What the pixels leave unlabelled and slices left out by the alignment come on top."""
+    None where that can't be told. What the pixels leave unlabelled and slices left out by the alignment come on top.
+
+    shapes: {("volumes", name): (Z, Y, X) of its raw stack}, as far as it is known."""
     total = 0
     for region in config["regions"]:
         own = experiment["regions"]
         if region["role"] == "train" and (own is None or region["name"] in own):
-            found = _of_region(config, region, experiment["targets"] or [c["name"] for c in config["classes"]])
+            found = _of_region(
+                config, region, experiment["targets"] or [c["name"] for c in config["classes"]], shapes or {}
+            )
             if found is None:
                 return None
             total += len(found)
     return total
 
 
-def _of_region(config, region, targets):
+def _of_region(config, region, targets, shapes):
     """Slices z of the aligned volume, within the region, in which all targets can be known; None if not told."""
     names = region["labels"].get("reference")
     names = names if isinstance(names, list) else [names]
     sources, volume = by_name(config, "labels"), by_name(config, "volumes").get(region["volume"])
     if volume is None or not all(name in sources for name in names):
         return None
-    common = None
+    size, common = shapes.get(("volumes", volume["name"])), None
     for target in targets:
         known = set()
         for source in (sources[name] for name in names):
             if source["annotates"] is None or target in source["annotates"]:
-                found = source_slices(source, volume["binning"][0])
+                found = source_slices(source, volume["binning"][0], size and size[0])
                 if found is None:
                     return None
                 known |= found
@@ -44,8 +48,12 @@ def _of_region(config, region, targets):
     return {z for z in common if z >= first and (last is None or z < last)}
 
 
-def source_slices(source, binning_z):
-    """Slices z of the aligned volume that a label source holds whole; None for a source of consecutive slices."""
+def source_slices(source, binning_z, n_slices=None):
+    """Slices z of the aligned volume that a label source holds whole; None for a source of consecutive slices.
+
+    n_slices: of the raw stack, whose last slices may be a shorter block (binned_slices of densecell/sparse_labels.py); None where
+    unknown: then the last slice of the source may be the stack's last.
+    """
     slices = source["slices"]
     if slices == "by_name":
         slices = _numbers(source["path"])
@@ -53,11 +61,9 @@ def source_slices(source, binning_z):
         return None if source["complete"] else set()
     whole = set(slices) - set(source["incomplete_slices"] or ())
     factor = binning_z if source["frame"] == "raw" else 1
-    return {
-        z // factor
-        for z in whole
-        if all(f in whole for f in range(z // factor * factor, z // factor * factor + factor))
-    }
+    stop = n_slices or max(slices) + 1
+    blocks = {z // factor for z in whole}
+    return {b for b in blocks if whole.issuperset(range(b * factor, min((b + 1) * factor, stop)))}
 
 
 def _numbers(path):

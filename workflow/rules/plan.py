@@ -37,7 +37,7 @@ def n_tiles(shape, output, overlapping):
 
 def n_blended(shape, output, overlap):
     """Tiles (y, x) of a slice that overlap by this share, the last one flush with the end (densecell/tiling.py)."""
-    spacing = [max(1, int(o * (1 - overlap))) for o in output]
+    spacing = [max(1, int(round(o * (1 - overlap), 6))) for o in output]
     return math.prod(1 if o >= n else -(-(n - o) // s) + 1 for n, o, s in zip(shape, output, spacing))
 
 
@@ -61,7 +61,8 @@ class Costs:
     """Sizes of the regions and volumes of a configuration, and what its experiments cost."""
 
     def __init__(self, config):
-        self.config, shapes = config, {}
+        self.config, self.sizes = config, {}
+        shapes = self.sizes  # of whole files, by (section, name)
         list(data_checks.check_files(config, shapes))
         volumes = {v["name"]: v for v in config["volumes"]}
         self.volumes = {
@@ -91,7 +92,7 @@ class Costs:
 
     def n_labelled(self, experiment):
         """Labelled slices of its train regions, as far as the configuration tells, else all of their slices; None for none."""
-        known = labelled_slices.n_labelled(self.config, experiment)
+        known = labelled_slices.n_labelled(self.config, experiment, self.sizes)
         return known or sum(shape[0] for shape in self.shapes("train", names=experiment["regions"])) or None
 
     def n_slices(self, experiment):
@@ -107,7 +108,9 @@ class Costs:
             return (self.n_slices(experiment) or 0) * experiment["training"]["batch_size"]
         if not output or not train:
             return None
-        known = labelled_slices.n_labelled(self.config, experiment) and experiment["activation"] == "sigmoid"
+        known = (
+            labelled_slices.n_labelled(self.config, experiment, self.sizes) and experiment["activation"] == "sigmoid"
+        )
         if experiment["draw"] is None and not known:
             return sum(windows_per_epoch(shape, output, experiment["spacing"]) for shape in train)
         # each slice by itself, with the windows that reach it (training_inputs.py joins those that overlap)

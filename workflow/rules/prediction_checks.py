@@ -39,7 +39,7 @@ def _check_tiles(prediction):
             yield Finding("prediction.tile", show(tile), expected, "Write window, or a number, in place of auto.")
         if isinstance(halo, list) and halo[1:] != ["auto", "auto"]:
             expected = "auto in y and x, with stitch: blend; its tiles have a margin in z only"
-            yield Finding("prediction.halo", show(halo), expected, f"Use {show([halo[0], 'auto', 'auto'])}.")
+            yield Finding("prediction.halo", show(halo), expected, f"Use [{halo[0]}, auto, auto].")
     # without halo one slice in z (densecell/tile_choice.py); what a network's pools round up only its job can tell
     margins = [1, "auto", "auto"] if halo is None else ["auto"] * 3 if halo == "auto" else halo
     margins = margins if tile or halo else ["auto"] * 3

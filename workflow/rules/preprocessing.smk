@@ -384,6 +384,7 @@ rule extract_targets:
     conda:
         "../../envs/imaging.yaml"
     params:
+        role=lambda w: REGIONS[w.region]["role"],
         classes=CLASSES,
         code=code("extract_targets"),
     message:
@@ -391,7 +392,8 @@ rule extract_targets:
     shell:
         f"python {SCRIPTS}/extract_targets.py "
         "--labels {input.labels:q} --image {input.image[0]:q} "
-        "--shifts {input.shifts:q} --target {wildcards.target:q} --classes {params.classes:q} --output {output.target:q} "
+        "--shifts {input.shifts:q} --target {wildcards.target:q} --role {params.role:q} --classes {params.classes:q} "
+        "--output {output.target:q} "
         "--code-hash {params.code:q} 2>&1 | tee {log:q}"
 
 

@@ -43,6 +43,25 @@ def check_count(experiment, n_labelled, n_slices, evaluate):
         )
 
 
+def say_different(table, n_slices, pick):
+    """Print how many of the draws in `table` differ, and a warning where seeds share their training slices."""
+    train = table[table["use"] == draws.TRAIN]
+    found = {tuple(zip(rows["region"], rows["z"])) for _, rows in train.groupby("seed")}
+    n_seeds, n_labelled = (
+        table["seed"].nunique(),
+        int((table["use"] != draws.INCOMPLETE).sum()) // table["seed"].nunique(),
+    )
+    n = n_labelled if n_slices == "all" else n_slices
+    print(f"{n_seeds} draws of {n} of {n_labelled} labelled slices, {len(found)} of them different.")
+    if len(found) < n_seeds and n < n_labelled:
+        possible = draws.n_different(n_labelled, n, pick)
+        print(
+            f"WARNING: some seeds train on the same slices and differ in their weights and windows only: {possible} different "
+            f"draws of {n} of {n_labelled} slices exist with pick: {pick}. Fewer seeds, other seeds, another n_slices"
+            f"{' or pick: random' if pick == 'even' else ''} may give more that differ."
+        )
+
+
 def main(argv=None):
     arguments = Arguments(__doc__)
     arguments.input("targets", "target maps, region by region, of every region all targets (OME-Zarr)", several=True)
@@ -66,6 +85,7 @@ def main(argv=None):
     check_count(args.experiment, sum(map(len, labelled.values())), n_slices, args.evaluate)
     rows = draws.draw_table(labelled, incomplete, n_slices, pick, args.seeds)
     table = pd.DataFrame([{"experiment": args.experiment, **row} for row in rows], columns=draws.COLUMNS)
+    say_different(table, n_slices, pick)
     io.write_table(args.output, table.astype({"distance": "Int64"}), args.record)
 
 

@@ -1,7 +1,8 @@
 """Cut a region's labels out of the aligned labels: of one source or of several, which are combined.
 
 A voxel has the class that the sources tell, 255 where they don't tell every class. Slices that alignment left out (blank,
-destroyed, duplicate, jump) become unlabelled, so they are neither trained on nor scored. For a train region it is an error
+destroyed, duplicate, jump) become unlabelled, so they are neither trained on nor scored. Voxels on which sources contradict each
+other are unlabelled, too, and told; many of them in a slice are an error. For a train region it is an error
 when a class that a source annotates has no voxel.
 """
 
@@ -11,6 +12,7 @@ from command_line import Arguments, json_argument, run
 from densecell import io
 from densecell.classes import UNLABELLED, Classes
 from densecell.region_labels import RegionLabels
+from densecell.targets import TOLD_SLICES
 
 
 def check_counts(drawn, annotated, classes, role, output):
@@ -42,6 +44,14 @@ def opened(args, classes):
     return labels, image, tuple(b - a for a, b in box), origin_nm
 
 
+def check_contradictions(reader, store, output):
+    """Tell the contradictions of sources in the log and in the store; ValueError for many in a slice."""
+    reader.check(output)
+    if reader.contradictions:
+        print(f"{output}: WARNING: {reader.warning()}")
+        store.add_attributes(contradictions=reader.contradictory()[:TOLD_SLICES])
+
+
 def main(argv=None):
     arguments = Arguments(__doc__)
     arguments.input("labels", "aligned labels (OME-Zarr), of each source", several=True)
@@ -62,7 +72,7 @@ def main(argv=None):
             slab = labels.read(reader, start, stop)
             if slab is not None:
                 store.write(start, slab)
-        reader.check(args.output)
+        check_contradictions(reader, store, args.output)
         annotated = [v.attributes.get("annotates") for v in labels.volumes]
         check_counts(reader.drawn, annotated, classes, args.role, args.output)
         counts = reader.counts[: len(classes)]

@@ -2,7 +2,8 @@
 
 Yes is the class with everything that lies inside it (classes: inside). Attributes: `counts` [no, yes] in voxels;
 `labelled_slices`, slices of the region with known voxels that all rest on complete sources; `incomplete_slices`, those in which only
-some objects are drawn.
+some objects are drawn; `contradictions`, [slice, voxels] where sources contradict each other, which is unknown. For a train region it is an
+error when sources annotate the class and nowhere drew it.
 """
 
 import numpy as np
@@ -10,7 +11,22 @@ import numpy as np
 from command_line import Arguments, json_argument, run
 from densecell import io
 from densecell.classes import UNLABELLED, Classes
-from extract_labels import opened
+from extract_labels import check_contradictions, opened
+
+
+def check_drawn(reader, annotated, target, role, output):
+    """Raise ValueError for a train region without a voxel of a target that its sources annotate; warn where they don't, or elsewhere.
+
+    annotated: for each source the names of its classes, None: all.
+    """
+    if reader.counts[1]:
+        return
+    if role == "train" and any(some is None or target in some for some in annotated):
+        raise ValueError(
+            f"{output}: empty target: expected voxels of {target} in a train region, found none. Check values and annotates of its "
+            "labels, widen the region, or label more."
+        )
+    print(f"{output}: WARNING: no voxel of {target} is known here.")
 
 
 def main(argv=None):
@@ -19,6 +35,7 @@ def main(argv=None):
     arguments.input("image", "the normalized region (OME-Zarr)")
     arguments.input("shifts", "shift table of the volume (csv)")
     arguments.parameter("target", "name of the class", required=True)
+    arguments.parameter("role", "train, eval, test or compare", default="test")
     arguments.parameter("classes", "JSON list of name, group and inside", json_argument, required=True)
     arguments.output("output", "the target in the region (OME-Zarr)")
     args = arguments.parse(argv)
@@ -33,15 +50,15 @@ def main(argv=None):
             slab = labels.read(reader, start, stop)
             if slab is not None:
                 store.write(start, slab)
-        reader.check(args.output)
+        check_contradictions(reader, store, args.output)
+        annotated = [v.attributes.get("annotates") for v in labels.volumes]
+        check_drawn(reader, annotated, args.target, args.role, args.output)
         no, yes = reader.counts[:2].tolist()
         store.add_attributes(counts=[no, yes], labelled_slices=reader.complete, incomplete_slices=reader.incomplete)
     print(
         f"extract_targets: {args.target}: {no:,} voxels no, {yes:,} yes, {len(reader.complete)} labelled and "
         f"{len(reader.incomplete)} incomplete slices"
     )
-    if not yes:
-        print(f"{args.output}: WARNING: no voxel of {args.target} is known here.")
 
 
 if __name__ == "__main__":

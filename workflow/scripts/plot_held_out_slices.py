@@ -3,7 +3,8 @@
 Columns: the draws with the best, the median and the worst Dice of the class (two draws: best and worst), each in the slice whose Dice is the median
 of its held-out slices that hold the class; of a single draw the slices nearest to and farthest from its training slices. Found voxels have
 the class's color, missed and false ones colors of their own; lines: the drawn and the predicted contour. A panel shows
-the part of the slice that holds them.
+the part of the slice that holds them. With softmax a voxel is predicted, as in the scores, where the likeliest class is the one shown or
+lies in it, to the 256 steps of the stored probabilities. Slices scored on finer voxels are shown as they were predicted.
 """
 
 from pathlib import Path
@@ -67,6 +68,19 @@ def near_and_far(slices):
     if len(far) and far.iloc[0]["distance"] > near["distance"]:
         rows.append(("farthest", far.iloc[0]))
     return [(f"{word} ({row['distance']:g} from a training slice)", row) for word, row in rows]
+
+
+def likeliest(q, names, classes, target):
+    """(Y, X) bool: where the likeliest class is `target` or lies in it, which decides with softmax.
+
+    q: (n, Y, X) uint8, of the classes `names`, each with all that lies in it; classes: Classes. The first class wins ties.
+    """
+    numbers = [classes.index(name) for name in names]
+    alone = np.asarray(q, np.int16).copy()
+    for of_class, number in zip(q, numbers):
+        if classes.inside[number] in numbers:
+            alone[numbers.index(classes.inside[number])] -= of_class
+    return np.isin(np.take(numbers, alone.argmax(axis=0)), classes.members_of(classes.index(target)))
 
 
 # ------------------------------------------------------------------------------------------------------------- drawing
@@ -138,8 +152,8 @@ def legend(figure, names, colors, mistakes):
 class Sources:
     """The stores behind the panels, by region: images, maps of the targets, and predictions of each draw."""
 
-    def __init__(self, args):
-        n = len(args.names)
+    def __init__(self, args, classes):
+        n, self.classes = len(args.names), classes
         self.names, self.several = args.names, len(args.images) > 1
         self.images = dict(zip(args.regions, map(io.open_volume, args.images), strict=True))
         self.targets = {r: args.targets[i * n : (i + 1) * n] for i, r in enumerate(args.regions)}
@@ -159,15 +173,20 @@ class Sources:
         raise ValueError(f"slice {row['z']} of {self.scored.path}: expected it in one of {', '.join(self.images)}.")
 
     def planes(self, row, target):
-        """((image, truth, predicted) (Y, X), voxel size in nm) of a row of the overlap table."""
+        """((image, truth, predicted) (Y, X), voxel size in nm, slice of the predicted region) of a row of the overlap table."""
         region, z = self.placed(row, target)
         image, truth = self.images[region], io.open_volume(self.targets[region][self.names.index(target)])
-        folder = Path(self.folders[int(row["draw"])])
-        q = io.open_volume((folder / region if self.several else folder) / f"{target}.ome.zarr")
         (z0, _), (y0, y1), (x0, x1) = image.attributes.get("inner", [[0, n] for n in image.shape])
-        level = 128 if np.isnan(row["threshold"]) else least_q(row["threshold"])
         plane = image[z0 + z : z0 + z + 1, y0:y1, x0:x1][0]
-        return (plane, truth[z : z + 1][0], q[z : z + 1][0] >= level), image.voxel_size_nm
+        return (plane, truth[z : z + 1][0], self.predicted(row, target, region, z)), image.voxel_size_nm, z
+
+    def predicted(self, row, target, region, z):
+        """(Y, X) bool: where a target is predicted in slice z of a predicted region, as the scores take it."""
+        folder = Path(self.folders[int(row["draw"])])
+        folder = folder / region if self.several else folder
+        softmax = np.isnan(row["threshold"])
+        q = [io.open_volume(folder / f"{n}.ome.zarr")[z : z + 1][0] for n in (self.names if softmax else [target])]
+        return likeliest(q, self.names, self.classes, target) if softmax else q[0] >= least_q(row["threshold"])
 
 
 def main(argv=None):
@@ -187,7 +206,8 @@ def main(argv=None):
     arguments.output("output", "picture (png)")
     args = arguments.parse(argv)
 
-    sources, classes = Sources(args), Classes.from_records(args.classes)
+    classes = Classes.from_records(args.classes)
+    sources, scored = Sources(args, classes), ", scored at full resolution" if args.scored_target else ""
     colors = rendering.class_colors(args.colors, classes.names)[[classes.index(name) for name in args.names]]
     false = distinct(FALSE, colors / 255)
     mistakes = (false, distinct(MISSED, [*(colors / 255), false]))
@@ -204,9 +224,9 @@ def main(argv=None):
         for axes in row[len(shown) :]:
             axes.axis("off")
         for axes, (what, place) in zip(row, shown):
-            planes, voxel_nm = sources.planes(place, name)
+            planes, voxel_nm, z = sources.planes(place, name)
             draw_panel(axes, planes, (color / 255, *mistakes), voxel_nm)
-            axes.set_title(f"{what}\nslice {place['z']:g}: {float(overlap.dice(place)):.3f}", fontsize=9)
+            axes.set_title(f"{what}\nslice {z}: {float(overlap.dice(place)):.3f}{scored}", fontsize=9)
         row[0].set_ylabel(class_name(name))
     if args.title:
         figure.suptitle(args.title, fontsize=10)

@@ -3,7 +3,7 @@
 Each held-out slice is predicted by itself, with the settings of the prediction. The table holds, for each of them and each target, the
 sums from which Dice, precision and recall follow (tp, fp, fn, tn, sum_pg, sum_pp, sum_gg, n_valid; voxels): a voxel is predicted where its
 probability in 256 steps reaches the threshold, soft sums are of these probabilities. Unknown voxels (255) are not read; in slices
-where only some objects were drawn, only voxels of these are. --scored-targets scores on a region of finer voxels,
+where only some objects were drawn, only voxels of these are. A slice without such a voxel is left out. --scored-targets scores on a region of finer voxels,
 onto which the probabilities are interpolated. The folder gets one volume a target, uint8, 255 is probability 1.
 """
 
@@ -143,9 +143,13 @@ def read_regions(args, names):
     return found
 
 
-def score_slice(maps, targets, z, complete):
-    """Sums of each target in slice z of its map. maps: (q, passes) as of `binary_maps`; targets: volumes."""
-    return [overlap.slice_sums(target[z : z + 1][0], q, passes, complete) for q, passes, target in zip(*maps, targets)]
+def score_slice(maps, region, names, z, complete):
+    """[(target, sums)] of slice z of a region, of the targets with a voxel to read there. maps: (q, passes) as of `binary_maps`."""
+    found = []
+    for name, q, passes, target in zip(names, *maps, region.targets):
+        is_complete = complete and z not in target.attributes.get("incomplete_slices", ())
+        found.append((name, overlap.slice_sums(target[z : z + 1][0], q, passes, is_complete)))
+    return [(name, sums) for name, sums in found if sums["n_valid"]]
 
 
 def predictor(member, region, decision, computation, args):
@@ -218,9 +222,15 @@ def main(argv=None):
                     z, place = finer_grid.matching_slice(row.z, region, scored), scored
                     maps = binary_maps(finer_grid.to_finer(found, region, scored), decision, classes)
                 about = {**place.place, **keys, "n_slices": row.n_slices, "z": z, "distance": row.distance}
-                for target, sums in zip(names, score_slice(maps, place.targets, z, row.use == "held_out")):
+                for target, sums in score_slice(maps, place, names, z, row.use == "held_out"):
                     tables.append(overlap.overlap_table(sums, **about, **{"class": target}))
                 progress.step()
+    if not tables:
+        region = (args.scored_place or args.places[0])["region"]
+        raise ValueError(
+            f"{args.draw}: expected a known voxel in the held-out slices of seed {args.seed}, found none in the region {region}. Check "
+            "that its labels reach these slices, or set another experiments.scored_on, or evaluate: none."
+        )
     io.write_table(args.output, pd.concat(tables, ignore_index=True), args.record)
 
 

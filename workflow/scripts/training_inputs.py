@@ -1,5 +1,7 @@
 """The regions that a training reads: whole ones, or only the slices that are drawn or labelled, each with what windows around it need."""
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 
@@ -77,6 +79,9 @@ class RegionReader:
         for start, stop, of_slab in slabs(slices, output_depth, self.shape[0]):
             read = max(origin + start - before, 0), min(origin + stop + after, self.image.shape[0])
             regions.append(self._region(start, stop, of_slab, read))
+        if regions:  # one range over all that is read, so that brightness varies alike in all slabs
+            intensity_range = sampling.range_of([region.image for region in regions])
+            regions = [replace(region, intensity_range=intensity_range) for region in regions]
         return regions
 
     def _region(self, start, stop, slices, read):

@@ -66,7 +66,8 @@ def plan_blend(members, shape, inner, settings, computation, budget, *, n_stores
 
 def blend_spacing(length, overlap, step):
     """Distance of blended tiles of `length` voxels on an axis: a multiple of the pools' `step` where that leaves one."""
-    return min(length, max(step, int(length * (1 - overlap)) // step * step, 1))
+    distance = int(round(length * (1 - overlap), 6))  # 160 * (1 - 0.8) is a little less than 32
+    return min(length, max(step, distance // step * step, 1))
 
 
 def _plane_of(member, words):

@@ -2,11 +2,12 @@
 
 Machireddy et al. 2023 train on slices that are "evenly distributed" in one place and "randomly selected" in another, ten times
 with different draws. Here `even` means n equal parts of the stack with a slice of each, moved as a whole from draw to draw;
-`random` means without replacement. A draw depends on its seed and on the number of slices only, so that two experiments with
+`random` means without replacement. A draw depends on its seed and on the numbers of slices only, so that two experiments with
 equal seeds are trained on the same slices.
 """
 
 import math
+from fractions import Fraction
 
 import numpy as np
 
@@ -18,13 +19,39 @@ COLUMNS = ["experiment", "seed", "n_slices", "pick", "region", "z", "use", "dist
 def even(n_all, n, offset=0.0):
     """Places (n,) int of n slices evenly over 0 ... n_all - 1, sorted and distinct: round(offset + (k + 1/2) n_all / n).
 
-    offset: in slices, between -n_all / 2n and n_all / 2n; one that would take the last slice beyond the stack is lowered to
-    the largest that does not. Halves are rounded down, so that places an exact slice apart stay distinct. Distances of
-    neighbors differ by one at most.
+    offset: in slices, above -n_all / 2n - 1/2 and up to n_all / 2n - 1/2: then the point that is rounded lies in the part of the
+    stack that belongs to slice k, slices reaching half a slice to both sides of their number. Halves are rounded down, so that
+    places an exact slice apart stay distinct. Distances of neighbors differ by one at most. Raises ValueError for other offsets.
     """
     _check(n_all, n)
-    offset = min(offset, n_all / (2 * n) - 0.5)
-    return np.array([math.ceil(offset + (2 * k + 1) * n_all / (2 * n) - 0.5) for k in range(n)])
+    part, offset = Fraction(n_all, n), Fraction(offset)  # exact, whatever the size of the stack
+    if not -part / 2 < offset + Fraction(1, 2) <= part / 2:
+        raise ValueError(
+            f"offset: expected more than {float(-part / 2) - 0.5:g} and at most {float(part / 2) - 0.5:g}, found {offset}."
+        )
+    p, q = offset.as_integer_ratio()
+    return np.array([-((q * (n - (2 * k + 1) * n_all) - 2 * n * p) // (2 * n * q)) for k in range(n)])
+
+
+def n_different(n_all, n, pick):
+    """How many different draws there are. Even ones: n_all / gcd(n_all, n), since more than that offsets round to the same."""
+    _check(n_all, n)
+    return math.comb(n_all, n) if pick == "random" else n_all // math.gcd(n_all, n)
+
+
+def even_offset(n_all, n, seed):
+    """The offset (Fraction, slices) of even draw number `seed`: that of seed 0 rounds to the same as 0.
+
+    The offsets fall into `n_different` equal steps, in each of which all round to the same slices. From seed to seed it goes on
+    by a golden share of the steps, the nearest number that has no common divisor with theirs: so as many seeds in a row as there
+    are steps take every step once, each slice is then in equally many draws, and few seeds lie far apart, too.
+    """
+    steps, common = n_different(n_all, n, "even"), math.gcd(n_all, n)
+    golden = steps * (math.sqrt(5) - 1) / 2
+    stride = min((s for s in range(1, steps + 1) if math.gcd(s, steps) == 1), key=lambda s: abs(s - golden))
+    first = -(-(n_all + n) // (2 * common)) - 1  # the step that offset 0 lies in
+    step = (first + seed * stride) % steps
+    return Fraction(common * (2 * step + 1) - n_all - n, 2 * n)  # its middle
 
 
 def drawn(n_all, n, pick, seed):
@@ -35,12 +62,11 @@ def drawn(n_all, n, pick, seed):
     _check(n_all, n)
     if pick not in PICKS:
         raise ValueError(f"pick: expected one of {', '.join(PICKS)}, found {pick!r}.")
+    if pick == "even":
+        return even(n_all, n, even_offset(n_all, n, seed))
     # a stream beside those that the weights and the windows of a run get from its seed
     generator = np.random.default_rng(np.random.SeedSequence(seed).spawn(1)[0])
-    if pick == "random":
-        return np.sort(generator.permutation(n_all)[:n])
-    half = n_all / (2 * n)
-    return even(n_all, n, generator.uniform(-half, half))
+    return np.sort(generator.permutation(n_all)[:n])
 
 
 def _check(n_all, n):

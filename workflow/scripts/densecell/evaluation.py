@@ -11,6 +11,8 @@ from densecell.classes import UNLABELLED
 from densecell.composition import least_q, quantize
 from densecell.metrics import METRICS, confusion_counts
 
+SLICES_AT_ONCE = 8  # of a run whose probabilities are held together
+
 
 @torch.no_grad()
 def evaluate(network, tile, regions, computation, group_ids):
@@ -48,13 +50,14 @@ class LabelledSlices:
 def evaluate_targets(network, tile, regions, computation, threshold=0.5):
     """(mean IoU, IoU of each target) of a network with sigmoid on LabelledSlices, each target by itself, over its known voxels.
 
-    NaN for a target that is neither there nor predicted, which the mean leaves out.
+    NaN for a target that is neither there nor predicted, which the mean leaves out. A run of slices is predicted in pieces, so that
+    memory doesn't grow with it.
     """
     network.eval()
-    member, counts = prediction.Member(network, tile), 0
+    member, counts = prediction.Member(network, tile), np.zeros((2, len(regions[0].labels)), int)
     for region in regions:
-        options = {"activation": "sigmoid", "inner": region.inner}
-        for start, stop in windows.runs(region.slices):
+        options, plan = {"activation": "sigmoid", "inner": region.inner}, _plan_of(member, region, computation)
+        for start, stop in pieces(region.slices, plan.depth):
             first = region.slices.index(start)
             labels = region.labels[:, first : first + stop - start]
             found = prediction.predict_probabilities(
@@ -71,13 +74,33 @@ def evaluate_targets(network, tile, regions, computation, threshold=0.5):
     return float(np.nanmean(iou)) if (either > 0).any() else math.nan, iou
 
 
+def pieces(slices, depth):
+    """[(start, stop)] of the runs in a sorted list of slices, cut where they are longer than SLICES_AT_ONCE and than a tile's depth."""
+    length = max(SLICES_AT_ONCE, depth)
+    return [(z, min(z + length, stop)) for start, stop in windows.runs(slices) for z in range(start, stop, length)]
+
+
+def _plan_of(member, region, computation):
+    """The Plan of predicting LabelledSlices, as `prediction.predict_probabilities` makes it."""
+    return prediction.make_plan([member], region.image.shape, {}, computation, inner=region.inner)
+
+
 def evaluation_voxels(network, tile, regions, computation):
-    """Voxels that one evaluation passes through the network: tiles times voxels of a tile's input."""
+    """Voxels that one evaluation passes through the network: tiles times voxels of a tile's input. Of LabelledSlices all layers of
+    tiles count that reach a piece of the slices, once for each piece."""
     member, total = prediction.Member(network, tile), 0
     for region in regions:
-        voxels = prediction.make_plan([member], region.image.shape, {}, computation).computed_voxels()
-        share = len(region.slices) / region.image.shape[0] if isinstance(region, LabelledSlices) else 1
-        total += math.ceil(voxels * share)
+        if not isinstance(region, LabelledSlices):
+            total += prediction.make_plan([member], region.image.shape, {}, computation).computed_voxels()
+            continue
+        plan, origin = _plan_of(member, region, computation), region.inner[0][0]
+        layers = [corner for corner, _, _ in plan.tiling.layers()]
+        reached = sum(
+            corner < origin + stop and corner + plan.depth > origin + start
+            for start, stop in pieces(region.slices, plan.depth)
+            for corner in layers
+        )
+        total += reached * plan.computed_voxels() // len(layers)
     return total
 
 

@@ -31,22 +31,28 @@ def region_box(region, shape, binning):
     return box
 
 
+def stack_of(name, volumes):
+    """The volume record whose file a volume shares, itself where it shares none: several records may bin one stack differently."""
+    return volumes[name].get("same_file_as", name)
+
+
 def guard_gaps(regions, volumes, shapes, guard_nm, context):
-    """Pairs of regions of one volume with roles that must not know each other, closer than `guard_nm` along every axis.
+    """Pairs of regions of one stack with roles that must not know each other, closer than `guard_nm` along every axis.
 
     volumes: {name: record}; shapes: {name: (Z, Y, X) of the raw stack}; context: voxels (z, y, x) around a region that the
     network sees. One finding for each volume.
     """
     close = {}
     for a, b in itertools.combinations([r for r in regions if r["volume"] in shapes], 2):
-        if a["volume"] != b["volume"] or {a["role"], b["role"]} in ({a["role"]}, {"test", "compare"}):
+        is_one_stack = stack_of(a["volume"], volumes) == stack_of(b["volume"], volumes)
+        if not is_one_stack or {a["role"], b["role"]} in ({a["role"]}, {"test", "compare"}):
             continue
-        volume = volumes[a["volume"]]
-        boxes = [region_box(r, shapes[r["volume"]], volume["binning"]) for r in (a, b)]
+        volume, binnings = volumes[a["volume"]], [volumes[r["volume"]]["binning"] for r in (a, b)]
+        boxes = [region_box(r, shapes[r["volume"]], binning) for r, binning in zip((a, b), binnings)]
         gaps = [max(q[0] - p[1], p[0] - q[1]) for p, q in zip(*boxes)]
         in_nm = [gap * size for gap, size in zip(gaps, volume["voxel_size_nm"])]
         if max(in_nm) < guard_nm:
-            reach = [n * factor for n, factor in zip(context, volume["binning"])]
+            reach = [n * max(factors) for n, *factors in zip(context, *binnings)]
             seen = ", within the context of each other" if all(gap < max(n, 1) for gap, n in zip(gaps, reach)) else ""
             text = f"{a['name']} ({a['role']}) and {b['name']} ({b['role']}) {max(max(in_nm), 0):.0f} nm apart{seen}"
             close.setdefault(a["volume"], []).append(text)
@@ -186,8 +192,9 @@ def like_slices(looks_a, looks_b):
 def same_data(volumes, looks, contents, regions, shapes):
     """Slices that two volumes have in common; an error where one is trained on and the other scored and their pixels are equal.
 
-    volumes: {name: record with binning and key}; looks, contents: {name: look, hash of the pixels of each slice}. Slices
-    with one look may be neighbors, or show the same round mask; in equal slices the regions overlap or don't.
+    volumes: {name: record with binning and key, same_file_as where an earlier one has its file}; looks, contents: {name: look, hash
+    of the pixels of each slice}. Slices with one look may be neighbors, or show the same round mask; in equal slices the regions
+    overlap or don't. Records of one file are meant to be equal: of them only that error is told (and `guard_gaps` of their regions).
     """
     for a, b in itertools.combinations([n for n in volumes if n in looks], 2):
         pairs = like_slices(looks[a], looks[b])
@@ -195,6 +202,9 @@ def same_data(volumes, looks, contents, regions, shapes):
             continue
         equal_in_a = {content: y for y, content in enumerate(contents[a])}
         pairs = [(equal_in_a.get(contents[b][z], y), z) for y, z in pairs]
+        is_one_file = stack_of(a, volumes) == stack_of(b, volumes)
+        if is_one_file:
+            pairs = [(z, z) for z, look in enumerate(looks[b]) if look]
         is_equal = {(y, z): contents[a][y] == contents[b][z] for y, z in pairs}
         same_plane = shapes[a][1:] == shapes[b][1:]
         boxes = {
@@ -202,6 +212,8 @@ def same_data(volumes, looks, contents, regions, shapes):
             for n in (a, b)
         }
         leaks = [(y, z) for y, z in pairs if is_equal[y, z] and same_plane and is_leak(boxes[a], y, boxes[b], z)]
+        if is_one_file and not leaks:
+            continue
         n_equal, severity = sum(is_equal.values()), "error" if leaks else "warning"
         listed = ", ".join(f"{y} = {z}" for y, z in (leaks or pairs)[:3])
         known = f"{n_equal} of them have equal pixels" if n_equal else "none has equal pixels"

@@ -20,7 +20,8 @@ class Region:
 
     image: (Z, Y, X) float32 normalized, region plus context; labels (uint8, 255 = unlabelled) and weights (float32):
     same shape, unlabelled and 0 in the context; with sigmoid labels are (n_targets, Z, Y, X), 0 or 1 for each target. inner:
-    three (start, stop) of the region in it; binning: raw voxels in a voxel (z, y, x).
+    three (start, stop) of the region in it; binning: raw voxels in a voxel (z, y, x); intensity_range: max - min of the image, of
+    which brightness takes its share, None: of this part (parts of a region have that of all that is read of it).
     """
 
     image: torch.Tensor
@@ -28,6 +29,7 @@ class Region:
     weights: torch.Tensor
     inner: tuple
     binning: tuple = (1, 1, 1)
+    intensity_range: float | None = None
 
     @property
     def shape(self):
@@ -51,6 +53,11 @@ class Region:
         return replace(self, image=tensors[0], labels=tensors[1], weights=tensors[2], inner=tuple(inner))
 
 
+def range_of(images):
+    """Max - min over all voxels of a list of tensors."""
+    return float(max(image.max() for image in images) - min(image.min() for image in images))
+
+
 class Sampler:
     """The windows of one epoch over all training regions, deformed once for the epoch.
 
@@ -63,7 +70,7 @@ class Sampler:
         self.regions, self.window, self.spacing = regions, tuple(window), tuple(spacing)
         self.output = network.output_shape(window)
         self.settings, self.data_seed = settings["augmentation"], data_seed
-        self.ranges = [float(r.image.max() - r.image.min()) for r in regions]
+        self.ranges = [range_of([r.image]) if r.intensity_range is None else r.intensity_range for r in regions]
         self.complete = [not bool((r.labels == UNLABELLED).any()) for r in regions]
         self._epoch = None
 
@@ -202,9 +209,8 @@ class ForegroundSampler(Sampler):
         for number in range(self.count()):
             is_rare = number % self.batch_size < self.options["min_windows"]
             i, z = next(rare if is_rare else anywhere)
-            start = indices[i][0 if is_rare else 1].draw(
-                z, np.random.default_rng([self.data_seed, epoch, 1_000_033, number])
-            )
+            key = [self.data_seed, epoch, 1_000_033, number + 1]  # 0 would be the generator above
+            start = indices[i][0 if is_rare else 1].draw(z, np.random.default_rng(key))
             self.order.append((i, tuple(s + a for s, (a, _) in zip(start, self.regions[i].inner)), True))
 
     def _indices(self, labels):

@@ -101,7 +101,8 @@ def starts_around(position, length, size):
 class ForegroundIndex:
     """The windows of a region that hold at least `least` voxels of a mask, and a draw among them without trying.
 
-    mask: (Z, Y, X) bool, no smaller than a window; shape: of a window. Memory is a byte a start and 8 a voxel of the mask.
+    mask: (Z, Y, X) bool, no smaller than a window; shape: of a window. Memory is a byte a start and 8 a voxel of the mask that
+    can be drawn; while it is made, sums over the whole region take 20 to 32 bytes a voxel of it.
     """
 
     def __init__(self, mask, shape, least=1):
