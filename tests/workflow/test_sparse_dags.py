@@ -74,6 +74,7 @@ def two_volumes(config):
 
 def finer_labels(config):
     """Trained on a binned record of the stack, scored at full resolution."""
+    config["volumes"][0]["alignment"] = {"method": "none"}  # each record would be aligned by itself
     config["volumes"].append({**config["volumes"][0], "name": "binned", "binning": [1, 2, 2]})
     config["labels"] += [
         {**record, "name": f"binned_{record['name']}", "volume": "binned"} for record in config["labels"][:2]
