@@ -8,7 +8,7 @@ import workflow_runs
 
 import configuration
 import methods_settings
-from densecell import citations, methods
+from densecell import citations, methods, methods_training, methods_words
 from densecell.networks import NETWORKS
 
 REPO = workflow_runs.REPO
@@ -141,9 +141,9 @@ def test_only_works_that_were_used_are_cited(tiny):
 
 
 def test_every_network_norm_and_optimizer_has_its_words():
-    assert set(methods.NETWORKS) == set(NETWORKS)
-    assert set(methods.OPTIMIZERS) == {"adam", "adamw"}  # training.OPTIMIZERS, which needs torch
-    for words in (*methods.NETWORKS.values(), *methods.NORMS.values(), *methods.OPTIMIZERS.values()):
+    assert set(methods_words.NETWORKS) == set(NETWORKS)
+    assert set(methods_words.OPTIMIZERS) == {"adam", "adamw"}  # training.OPTIMIZERS, which needs torch
+    for words in (*methods_words.NETWORKS.values(), *methods_words.NORMS.values(), *methods_words.OPTIMIZERS.values()):
         assert citations.cited(words)
 
 
@@ -160,7 +160,10 @@ def test_a_weight_map_from_a_file_and_no_augmentation(tiny):
 
 
 def test_a_network_with_one_output_and_no_pyramid_is_told_without_them(tiny):
-    hybrid, unet = (methods.one_training([n], methods.settings_of(e, facts(tiny))) for n, e in by_name(tiny).items())
+    hybrid, unet = (
+        methods_training.one_training([n], methods_training.settings_of(e, facts(tiny)))
+        for n, e in by_name(tiny).items()
+    )
     assert "that of the 2D output counting 0.33" in hybrid and "1e-05 (pyramid)" in hybrid
     assert "2D output" not in unet and "pyramid" not in unet
     assert "weight decay (decoupled) of 1.99526e-05 (encoder-decoder) and 1e-09 (predictors)" in unet
@@ -261,7 +264,7 @@ def test_one_phantom_is_told_in_the_singular(tiny):
     ],
 )
 def test_options_in_words(key, value, expected):
-    assert methods.option(key, value) == expected
+    assert methods_training.option(key, value) == expected
 
 
 def test_draws_and_ensembles_that_nothing_ranks_are_told_as_they_are():

@@ -14,7 +14,7 @@ PRESETS = configuration.load_presets(runs.REPO / "config/presets.yaml")
 def with_grid(**changes):
     """The tiny configuration with a grid in its first experiment."""
     config = runs.read_config("tests/workflow/tiny.yaml")
-    config["experiments"][0]["draw"] = {"n_slices": [2, 4], "pick": "even"}
+    config["experiments"][0] |= {"draw": {"n_slices": [2, 4], "pick": "even"}, "weight_map": "none"}
     for path, value in changes.items():
         runs.edit(config, path.replace("__", "."), value)
     return config
@@ -98,7 +98,7 @@ def test_wrong_numbers_are_one_finding(wrong):
 
 def test_two_grids_with_other_numbers_in_one_ensemble_are_told():
     config = with_grid()
-    config["experiments"][1]["draw"] = {"n_slices": [2, 3]}
+    config["experiments"][1] |= {"draw": {"n_slices": [2, 3]}, "weight_map": "none"}
     config["ensembles"] = [{"name": "both", "experiments": ["hybrid", "unet"], "top_k": [1]}]
     config["prediction"]["full_volumes"] = []
     found = {f.found for f in configuration.check(config, PRESETS)}

@@ -1,5 +1,6 @@
 """Sparse labels on the tiny phantom through the whole chain: draws, targets, held-out scores, and nothing without members."""
 
+import html
 import json
 
 import numpy as np
@@ -129,3 +130,14 @@ def test_the_methods_text_tells_the_draws(results):
     text = (results / "methods.html").read_text()
     assert "pair_n2 was trained on 2 labelled slices" in text and "chose nothing" in text
     assert "ranked" not in text
+
+
+def test_the_report_shows_the_budget_the_distance_and_held_out_slices(project, tmp_path):
+    done = runs.snakemake(project, *SPARSE, "--report", tmp_path / "report.html")
+    assert done.returncode == 0, done.stdout
+    text = " ".join(html.unescape((tmp_path / "report.html").read_text()).replace("\\n", " ").split())
+    for figure in ("label_budget", "held_out_distance", "held_out_slices_pair_n2", "held_out_slices_pair_n4"):
+        assert f"{figure}.png" in text
+    for caption in ("label_budget", "held_out_distance", "held_out_slices"):
+        words = (project / f"workflow/report/{caption}.rst").read_text().split()[:5]
+        assert " ".join(words) in text, caption

@@ -15,6 +15,7 @@ HELPERS = {
     "command_line",
     "crate_code",
     "crate_entities",
+    "extraction",
     "figure_output",
     "gpu_choice",
     "held_out_output",

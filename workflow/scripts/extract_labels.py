@@ -6,13 +6,9 @@ other are unlabelled, too, and told; many of them in a slice are an error. For a
 when a class that a source annotates has no voxel.
 """
 
-import numpy as np
-
 from command_line import Arguments, json_argument, run
-from densecell import io
 from densecell.classes import UNLABELLED, Classes
-from densecell.region_labels import RegionLabels
-from densecell.targets import TOLD_SLICES
+from extraction import extracted, opened
 
 
 def check_counts(drawn, annotated, classes, role, output):
@@ -33,25 +29,6 @@ def check_counts(drawn, annotated, classes, role, output):
         )
 
 
-def opened(args, classes):
-    """(RegionLabels, the region's image, its inner shape and origin in nm) of the arguments of a script."""
-    volumes, image = [io.open_volume(path) for path in args.labels], io.open_volume(args.image)
-    shifts, box = io.read_table(args.shifts), image.attributes["box"]
-    labels = RegionLabels(volumes, box, shifts["z"][shifts["left_out"] == 1], classes)
-    origin_nm = [
-        o + a * size for o, (a, _), size in zip(image.origin_nm, image.attributes["inner"], image.voxel_size_nm)
-    ]
-    return labels, image, tuple(b - a for a, b in box), origin_nm
-
-
-def check_contradictions(reader, store, output):
-    """Tell the contradictions of sources in the log and in the store; ValueError for many in a slice."""
-    reader.check(output)
-    if reader.contradictions:
-        print(f"{output}: WARNING: {reader.warning()}")
-        store.add_attributes(contradictions=reader.contradictory()[:TOLD_SLICES])
-
-
 def main(argv=None):
     arguments = Arguments(__doc__)
     arguments.input("labels", "aligned labels (OME-Zarr), of each source", several=True)
@@ -63,17 +40,9 @@ def main(argv=None):
     args = arguments.parse(argv)
 
     classes = Classes.from_records(args.classes)
-    labels, image, shape, origin_nm = opened(args, classes)
+    labels, image = opened(args, classes)
     reader = labels.reader()
-    with io.new_volume(
-        args.output, shape, np.uint8, image.voxel_size_nm, origin_nm, args.record, fill_value=UNLABELLED
-    ) as store:
-        for start, stop in store.slabs():
-            slab = labels.read(reader, start, stop)
-            if slab is not None:
-                store.write(start, slab)
-        check_contradictions(reader, store, args.output)
-        annotated = [v.attributes.get("annotates") for v in labels.volumes]
+    with extracted(labels, reader, image, args) as (store, annotated):
         check_counts(reader.drawn, annotated, classes, args.role, args.output)
         counts = reader.counts[: len(classes)]
         if not counts.any():

@@ -6,12 +6,9 @@ some objects are drawn; `contradictions`, [slice, voxels] where sources contradi
 error when sources annotate the class and nowhere drew it.
 """
 
-import numpy as np
-
 from command_line import Arguments, json_argument, run
-from densecell import io
-from densecell.classes import UNLABELLED, Classes
-from extract_labels import check_contradictions, opened
+from densecell.classes import Classes
+from extraction import extracted, opened
 
 
 def check_drawn(reader, annotated, target, role, output):
@@ -41,17 +38,9 @@ def main(argv=None):
     args = arguments.parse(argv)
 
     classes = Classes.from_records(args.classes)
-    labels, image, shape, origin_nm = opened(args, classes)
+    labels, image = opened(args, classes)
     reader = labels.reader(classes.names.index(args.target))
-    with io.new_volume(
-        args.output, shape, np.uint8, image.voxel_size_nm, origin_nm, args.record, fill_value=UNLABELLED
-    ) as store:
-        for start, stop in store.slabs():
-            slab = labels.read(reader, start, stop)
-            if slab is not None:
-                store.write(start, slab)
-        check_contradictions(reader, store, args.output)
-        annotated = [v.attributes.get("annotates") for v in labels.volumes]
+    with extracted(labels, reader, image, args) as (store, annotated):
         check_drawn(reader, annotated, args.target, args.role, args.output)
         no, yes = reader.counts[:2].tolist()
         store.add_attributes(counts=[no, yes], labelled_slices=reader.complete, incomplete_slices=reader.incomplete)

@@ -5,13 +5,10 @@ With one channel in, one class out and windows of 512 pixels: 24,443,777 paramet
 307,755,265 (large). Published results had pretrained weights; nothing is pretrained here.
 """
 
-import math
-
 from torch import nn
 from torch.nn import functional
 
 from densecell.networks import planar, vit
-from densecell.networks.blocks import grouped_parameters
 
 
 def upsample(x):
@@ -19,7 +16,7 @@ def upsample(x):
     return functional.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
 
 
-class SETRPUP(nn.Module):
+class SETRPUP(vit.SliceTransformer):
     """(N, n_channels, Z, Y, X) -> one output, logits (N, n_classes, Z, Y, X); Y and X multiples of 16, slices don't see each
     other (but in the statistics of a training batch).
 
@@ -27,10 +24,6 @@ class SETRPUP(nn.Module):
     get an interpolated one. base_width: width of an attention head; all widths follow, 64 is the published one.
     norm: batch (the published one), instance or none, in the decoder; norm_momentum as in `planar.norm_layers`.
     """
-
-    same_padding = True
-    tile_as_window = True
-    shift_step = (1, vit.PATCH, vit.PATCH)
 
     def __init__(
         self, n_channels=1, n_classes=7, base_width=64, size="base", side_px=512, norm="batch", norm_momentum=0.01
@@ -56,15 +49,3 @@ class SETRPUP(nn.Module):
             x = step(x if i == 0 else upsample(x))
         # the same as predicting after the last upsampling: both are weighted sums, one over channels, one over pixels
         return (planar.as_volume(upsample(self.predictor(x)), n),)
-
-    def output_shape(self, input_shape):
-        """(Z, Y, X) of the logits: that of the input. Raises ValueError with the nearest valid sizes."""
-        return planar.output_shape(input_shape, vit.PATCH)
-
-    def receptive_field(self):
-        """(Z, Y, X) in voxels that one output voxel depends on: the whole slice, by attention."""
-        return (1, math.inf, math.inf)
-
-    def parameter_groups(self):
-        """encoder_decoder and predictors."""
-        return grouped_parameters(self, predictors=[self.predictor])

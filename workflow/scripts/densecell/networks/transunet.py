@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from densecell.networks import planar, vit
-from densecell.networks.blocks import Conv2d, grouped_parameters
+from densecell.networks.blocks import Conv2d
 from densecell.networks.setr import upsample
 
 STAGES = ((1, 3, 1), (2, 4, 2), (4, 9, 2))  # inner width in base widths, blocks, stride: ResNet-50's without the last
@@ -101,7 +101,7 @@ class Decoder(nn.Module):
         return x
 
 
-class TransUNet(nn.Module):
+class TransUNet(vit.SliceTransformer):
     """(N, n_channels, Z, Y, X) -> one output, logits (N, n_classes, Z, Y, X); Y and X multiples of 16, slices don't see each
     other (but in the statistics of a training batch).
 
@@ -109,10 +109,6 @@ class TransUNet(nn.Module):
     is made; other sizes get an interpolated one. base_width: all widths follow, 64 is the published one. norm: batch (the
     published one), instance or none, in the decoder; norm_momentum as in `planar.norm_layers`.
     """
-
-    same_padding = True
-    tile_as_window = True
-    shift_step = (1, vit.PATCH, vit.PATCH)
 
     def __init__(
         self, n_channels=1, n_classes=7, base_width=64, size="base", side_px=512, norm="batch", norm_momentum=0.01
@@ -133,15 +129,3 @@ class TransUNet(nn.Module):
         n, (x, *skips) = len(x), self.resnet(planar.as_slices(x))
         x = self.decoder(self.encoder(self.patches(x)), skips)
         return (planar.as_volume(self.predictor(x), n),)
-
-    def output_shape(self, input_shape):
-        """(Z, Y, X) of the logits: that of the input. Raises ValueError with the nearest valid sizes."""
-        return planar.output_shape(input_shape, vit.PATCH)
-
-    def receptive_field(self):
-        """(Z, Y, X) in voxels that one output voxel depends on: the whole slice, by attention."""
-        return (1, math.inf, math.inf)
-
-    def parameter_groups(self):
-        """encoder_decoder and predictors."""
-        return grouped_parameters(self, predictors=[self.predictor])

@@ -3,9 +3,14 @@
 Layers with the norm first and GELU, a learned position embedding, no dropout and no class token. Nothing is pretrained.
 """
 
+import math
+
 import torch
 from torch import nn
 from torch.nn import functional
+
+from densecell.networks import planar
+from densecell.networks.blocks import grouped_parameters
 
 SIZES = {"small": (6, 12), "base": (12, 12), "large": (16, 24)}  # attention heads, layers; heads are 64 wide
 PATCH = 16  # pixels a side that one token stands for
@@ -18,6 +23,26 @@ def check_size(size, side_px):
     if side_px < PATCH or side_px % PATCH:
         raise ValueError(f"experiments.options.side_px: expected a multiple of {PATCH}, found {side_px}.")
     return SIZES[size]
+
+
+class SliceTransformer(nn.Module):
+    """What networks share whose every output sees the whole slice by attention; `predictor` is the last convolution."""
+
+    same_padding = True
+    tile_as_window = True
+    shift_step = (1, PATCH, PATCH)
+
+    def output_shape(self, input_shape):
+        """(Z, Y, X) of the logits: that of the input. Raises ValueError with the nearest valid sizes."""
+        return planar.output_shape(input_shape, PATCH)
+
+    def receptive_field(self):
+        """(Z, Y, X) in voxels that one output voxel depends on: the whole slice, by attention."""
+        return (1, math.inf, math.inf)
+
+    def parameter_groups(self):
+        """encoder_decoder and predictors."""
+        return grouped_parameters(self, predictors=[self.predictor])
 
 
 class Layer(nn.Module):
