@@ -2,7 +2,7 @@
 VENV ?= .venv/bin/
 PYTHON := $(VENV)python
 SNAKEFILES := workflow/Snakefile workflow/rules
-BENCHMARKS := predict scaling train memory forward_memory preprocess intensity alignment precision equal_time
+BENCHMARKS := predict scaling train memory forward_memory preprocess intensity alignment precision equal_time tracking
 
 .PHONY: lint format test bench docs dag
 

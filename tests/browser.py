@@ -40,7 +40,8 @@ class Page:
         elif event == "Runtime.consoleAPICalled" and params["type"] in ("error", "warning", "assert"):
             self.problems.append(params["args"])
         elif event == "Log.entryAdded" and params["entry"]["level"] in ("error", "warning"):
-            self.problems.append(params["entry"])
+            if params["entry"]["source"] != "rendering":  # advice of the graphics driver on speed
+                self.problems.append(params["entry"])
         elif event == "Network.requestWillBeSent":
             self.requests.append(params["request"]["url"])
 

@@ -15,6 +15,7 @@ CONDA_NAMES = {
     "seaborn": "seaborn-base",
     "vtk": "vtk-base",
     "snakemake": "snakemake-minimal",
+    "opencv-python-headless": "py-opencv",
 }
 
 
@@ -26,6 +27,11 @@ def normalized(name):
 def conda_name(name):
     """The conda package that holds the distribution `name` of PyPI."""
     return CONDA_NAMES.get(normalized(name), normalized(name))
+
+
+def conda_version(name, version):
+    """conda's version of a distribution: that of OpenCV's wheels has the number of their build as a fourth part."""
+    return version.rpartition(".")[0] if normalized(name) == "opencv-python-headless" else version
 
 
 def pins(requirements="requirements.txt"):

@@ -19,7 +19,11 @@ IN_NONE = {  # pinned for users, in no environment
     "snakemake-executor-plugin-slurm": "clusters only; brings NumPy and pandas to where no rule runs",
     "rocrate": "for ./run.sh crate, which no rule runs",
 }
-IMPORTED = {"skimage": "scikit-image", "yaml": "pyyaml"}  # imported name -> distribution, where they differ
+IMPORTED = {
+    "skimage": "scikit-image",
+    "yaml": "pyyaml",
+    "cv2": "opencv-python-headless",
+}  # imported name -> distribution, where they differ
 
 
 class Rule(NamedTuple):

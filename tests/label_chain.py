@@ -114,6 +114,14 @@ class Region:
         extract_targets.main([*self.words, "--role", self.role, "--target", name, "--output", output])
         return io.open_volume(output)
 
+    def boundary(self, name, class_name, width_px):
+        output = str(self.folder / f"{name}.ome.zarr")
+        words = ["--role", self.role, "--target", name, "--boundary"]
+        extract_targets.main(
+            [*self.words, *words, json.dumps({"class": class_name, "width_px": width_px}), "--output", output]
+        )
+        return io.open_volume(output)
+
     def weights(self):
         output, labels = str(self.folder / "weights.ome.zarr"), str(self.folder / "labels.ome.zarr")
         words = [

@@ -49,4 +49,4 @@ def imported_labels(path, array, image_shape, origin=(0, 0, 0), frame="raw", n_c
     attributes = {"kind": kind, "frame": frame, "origin_voxels": list(origin), "image_shape": list(image_shape)}
     if kind == "semantic":
         attributes["class_counts"] = [int((array == c).sum()) for c in range(n_classes)]
-    return save(path, array, fill_value=255 if kind == "semantic" else 0, attributes=attributes, **options)
+    return save(path, array, fill_value=255 if kind == "semantic" else 2**32 - 1, attributes=attributes, **options)

@@ -14,9 +14,11 @@ from pathlib import Path
 
 import yaml
 
+import configuration
+
 REPO = Path(__file__).resolve().parents[1]
 PROJECT = ("CITATION.cff", "config.yaml", "config", "envs", "profiles", "workflow")
-PROJECT += ("tests/workflow/tiny.yaml", "tests/workflow/tiny_paper.yaml", "tests/workflow/tiny_sparse.yaml")
+PROJECT += tuple(f"tests/workflow/{name}.yaml" for name in ("tiny", "tiny_paper", "tiny_sparse", "tiny_cells"))
 TINY = ("--configfile", "tests/workflow/tiny.yaml")
 TINY_PAPER = (*TINY, "tests/workflow/tiny_paper.yaml")
 TARGETS = ("all", "paper_figures", "renderings", "videos")
@@ -109,10 +111,10 @@ def merge(below, above):
 
 def read_config(*names):
     """The content of configuration files of the project, merged onto config.yaml."""
-    config = yaml.safe_load((REPO / "config.yaml").read_text())
+    config, merged = yaml.safe_load((REPO / "config.yaml").read_text()), {}
     for name in names:
-        config = merge(config, yaml.safe_load((REPO / name).read_text()))
-    return config
+        merged = merge(merged, yaml.safe_load((REPO / name).read_text()))
+    return configuration.with_own_objects(merge(config, merged), merged)
 
 
 def edit(config, path, value):

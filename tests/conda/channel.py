@@ -146,7 +146,7 @@ def build(folder, names):
             map(distributions.conda_name, distributions.required_by(name)),
         )
         home = "bioconda" if package.startswith("snakemake") else "conda-forge"
-        packed[package] = distributions.public_version(name)
+        packed[package] = distributions.conda_version(name, distributions.public_version(name))
         files = distribution_files(name, site)
         indices[home] |= write_package(parts[home], package, packed[package], ["python", *depends], files)
     for home, part in parts.items():

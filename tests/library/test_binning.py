@@ -246,3 +246,57 @@ def test_classes_that_contain_none_vote_as_before():
     counts = count_classes(labels, 4)
     flat = Classes(NESTED.names, NESTED.groups)
     np.testing.assert_array_equal(bin_labels(labels, (2, 2, 2), counts, flat), bin_labels(labels, (2, 2, 2), counts))
+
+
+# ------------------------------------------------------------------------------------------------------- object numbers
+UNLABELLED_INSTANCE = 2**32 - 1
+
+
+def random_objects(seed, shape, unlabelled=0.02):
+    rng = np.random.default_rng(seed)
+    found = rng.choice([0, 3, 4, 70_000, 2**31], shape, p=[0.4, 0.2, 0.2, 0.1, 0.1]).astype(np.uint32)
+    found[rng.random(shape) < unlabelled] = UNLABELLED_INSTANCE
+    return found
+
+
+def test_the_object_with_most_of_a_block_wins_where_half_of_it_is_an_object():
+    def won(*numbers):
+        return int(binning.bin_instances(np.array([[numbers]], np.uint32), (1, 1, len(numbers)))[0, 0, 0])
+
+    assert won(5, 5, 9, 0) == 5
+    assert won(5, 9, 0, 0) == 5  # half of it is an object; of equal ones the lowest number
+    assert won(9, 5, 0, 0) == 5
+    assert won(5, 0, 0, 0) == 0
+    assert won(5, 6, 7, 0, 0) == 5  # no object has more voxels than none, but together they fill more than half
+    assert won(5, UNLABELLED_INSTANCE, 5, 5) == UNLABELLED_INSTANCE
+    assert won(0, 0, 0) == 0
+
+
+def test_binned_objects_are_where_their_binned_mask_is():
+    """A source of masks of one class and one of the numbers of its objects say the same of the class."""
+    objects = random_objects(0, (6, 31, 29))
+    masks = np.where(objects == UNLABELLED_INSTANCE, 255, np.where(objects > 0, 1, 254)).astype(np.uint8)
+    counts = [int((masks == c).sum()) for c in range(2)]
+    classes = Classes(("background", "cell"), ("background", "cell"))
+    for factors in ((1, 2, 2), (2, 3, 4), (1, 4, 4)):
+        binned, mask = (
+            binning.bin_instances(objects, factors),
+            binning.bin_labels(masks, factors, counts, classes, True),
+        )
+        assert np.array_equal(np.where(binned == UNLABELLED_INSTANCE, 255, np.where(binned > 0, 1, 254)), mask)
+
+
+@pytest.mark.parametrize("factors", [(1, 2, 2), (3, 2, 5), (1, 4, 4)])
+def test_objects_block_by_block_as_by_hand(factors):
+    objects = random_objects(1, (7, 13, 22))
+    binned = binning.bin_instances(objects, factors)
+    for place in np.ndindex(binned.shape):
+        block = objects[tuple(slice(i * f, (i + 1) * f) for i, f in zip(place, factors))].ravel()
+        values, counts = np.unique(block[block > 0], return_counts=True)
+        expected = values[counts.argmax()] if 2 * counts.sum() >= block.size else 0
+        assert binned[place] == (UNLABELLED_INSTANCE if (block == UNLABELLED_INSTANCE).any() else expected)
+
+
+def test_objects_are_numbers_of_32_bits():
+    with pytest.raises(ValueError, match="object numbers are expected as uint32, found int32"):
+        binning.bin_instances(np.zeros((1, 2, 2), np.int32), (1, 2, 2))

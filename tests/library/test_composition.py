@@ -146,3 +146,20 @@ def test_probabilities_of_other_kinds_are_refused():
         compose(np.zeros((3, 1, 1, 1), np.uint8), one)
     with pytest.raises(ValueError, match="q: expected uint8 of 2 targets, found float32"):
         compose(np.zeros((2, 1, 1, 1), np.float32), one)
+
+
+def test_a_boundary_is_stored_and_claims_nothing():
+    classes = Classes(CLASSES.names, CLASSES.groups, CLASSES.inside, ("cell_boundary",))
+    targets = ("cell_boundary", "nucleus", "cell")
+    q = np.array([[255, 255, 0, 0], [0, 200, 200, 0], [0, 200, 0, 200]], np.uint8).reshape(3, 1, 1, 4)
+    for ties in ("order", "probability"):
+        found = make_composition(targets, classes, {"ties": ties})
+        assert compose(q, found).flatten().tolist() == [RESIN, NUCLEUS, NUCLEUS, CELL]
+        assert (found.numbers, found.record(classes)["order"]) == ((None, NUCLEUS, CELL), ["cell", "nucleus"])
+        again = make_composition(targets, classes, found.record(classes))
+        assert again == found
+    assert compose(q[:1], make_composition(["cell_boundary"], classes)).flatten().tolist() == [RESIN] * 4
+    with pytest.raises(ValueError, match="expected each of nucleus, cell once, found cell_boundary, nucleus, cell"):
+        make_composition(targets, classes, {"order": ["cell_boundary", "nucleus", "cell"]})
+    with pytest.raises(ValueError, match="unknown class 'cell_boundary'"):
+        make_composition(targets, CLASSES)

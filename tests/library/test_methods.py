@@ -133,6 +133,7 @@ def test_only_works_that_were_used_are_cited(tiny):
     tiny["experiments"][0]["options"] = {"base_width": 4}
     for volume in tiny["volumes"]:
         volume["alignment"]["method"] = "none"
+    tiny["instances"] = []
     cited = citations.cited(text_of(tiny))
     assert "guay2021" in cited and "paszke2019" in cited
     assert not {"ronneberger2015", "ulyanov2016", "machireddy2023", "guizar2008", "mann1947", "meila2007"} & set(cited)
@@ -245,7 +246,10 @@ def test_edges_of_no_weight_are_left_out(tiny):
     for weight_map in tiny["weight_maps"]:
         weight_map["edge_amplitude"] = 0
     text = text_of(tiny)
-    assert "edges" not in text and "a floor of 0.01 and the class balance (rarest class 1) to the power 0.5." in text
+    assert (
+        "and edges between" not in text
+        and "a floor of 0.01 and the class balance (rarest class 1) to the power 0.5." in text
+    )
 
 
 def test_one_phantom_is_told_in_the_singular(tiny):

@@ -47,7 +47,7 @@ def moved(plane, shift, fill):
     return result
 
 
-@pytest.mark.parametrize(("dtype", "fill"), [(np.uint8, 255), (np.uint32, 0)])
+@pytest.mark.parametrize(("dtype", "fill"), [(np.uint8, 255), (np.uint32, 2**32 - 1)])
 def test_labels_move_like_their_slices(tmp_path, dtype, fill):
     labels = np.random.default_rng(0).integers(0, 3, (3, 20, 20)).astype(dtype)
     volume = run(tmp_path, labels)

@@ -68,10 +68,18 @@ def test_labels_of_the_aligned_stack_are_copied(tmp_path):
     assert volume.voxel_size_nm == (100, 20, 20)
 
 
-def test_instances_are_copied_or_refused(tmp_path):
+def test_object_numbers_are_kept_or_the_one_with_most_of_a_block_wins(tmp_path):
     cells = np.arange(24, dtype=np.uint32).reshape(2, 3, 4) * 1000
     volume = run(tmp_path, cells, [1, 1, 1])
     np.testing.assert_array_equal(volume[:], cells)
-    assert volume.fill_value == 0
-    with pytest.raises(ValueError, match=r"instance labels can't be binned, found binning \[1, 2, 2\]"):
-        run(tmp_path, cells, [1, 2, 2])
+    assert volume.fill_value == 2**32 - 1
+    cells = np.array([[[7, 7, 0, 0, 7, 8], [7, 9, 0, 9, 8, 7]]], np.uint32)
+    np.testing.assert_array_equal(run(tmp_path, cells, [1, 2, 2])[:], [[[7, 0, 7]]])
+
+
+def test_of_object_numbers_cut_blocks_and_those_with_an_unlabelled_voxel_are_unlabelled(tmp_path):
+    cells = np.full((3, 5, 5), 3, np.uint32)
+    cells[0, 0, 0] = 2**32 - 1
+    expected = np.full((2, 3, 3), 3, np.uint32)
+    expected[0, 0, 0] = expected[1] = expected[:, 2] = 2**32 - 1
+    np.testing.assert_array_equal(run(tmp_path, cells, [2, 2, 2], image_shape=(4, 6, 5))[:], expected)

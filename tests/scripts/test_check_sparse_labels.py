@@ -92,5 +92,5 @@ def test_of_a_region_with_a_source_that_is_not_there_yet_nothing_is_told(tmp_pat
     nuclei = record(tmp_path, 0, {1: plane(0)}, **NUCLEI)
     regions = [{"name": "train", "labels": {"reference": ["nuclei", "later"]}}]
     assert check_inputs.reference_of(regions[0]) == ["nuclei", "later"]
-    found = findings(tmp_path, [nuclei, {**nuclei, "name": "later", "kind": "instance"}])
+    found = findings(tmp_path, [nuclei, {**nuclei, "name": "later", "kind": "instance", "annotates": None}])
     assert found == []

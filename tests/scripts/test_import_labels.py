@@ -166,9 +166,9 @@ def test_a_class_without_a_voxel_is_a_warning(tmp_path, capsys):
 def test_instances_keep_their_numbers(tmp_path):
     stored = LABELS.astype(np.uint32) * 70_000
     volume = run(tmp_path, saved(tmp_path, stored), kind="instance")
-    assert (volume.dtype, volume.fill_value) == (np.uint32, 0)
+    assert (volume.dtype, volume.fill_value) == (np.uint32, 2**32 - 1)
     np.testing.assert_array_equal(volume[:], stored)
-    with pytest.raises(ValueError, match="slice 0: expected instance numbers from 0 to 4294967295, found -1"):
+    with pytest.raises(ValueError, match="slice 0: expected instance numbers from 0 to 4294967294, found -1"):
         run(tmp_path, saved(tmp_path, LABELS.astype(np.int16) - 1), kind="instance")
 
 

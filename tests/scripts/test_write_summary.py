@@ -1,3 +1,4 @@
+import contents_inputs
 import picture_inputs as made_up
 import pytest
 import sparse_inputs as sparse
@@ -59,8 +60,19 @@ def test_says_what_the_label_budget_shows_without_ranked_networks(tmp_path):
     assert f"{shown['draws_mean']:.3f} (3 draws, SD {shown['draws_sd']:.3f}) with 6 slices" in html
 
 
+def test_says_what_each_cell_holds_without_any_score(tmp_path):
+    arguments = ["--contents", made_up.write_table(tmp_path / "c.csv", contents_inputs.contents())]
+    arguments += ["--containers", '[{"volume": "v", "objects": "cells", "class": "cell"}]']
+    arguments += ["--classes", contents_inputs.CLASSES, "--output", str(tmp_path / "s.html")]
+    write_summary.main([*arguments, "--table", str(tmp_path / "s.csv")])
+    html, table = (tmp_path / "s.html").read_text(), io.read_table(tmp_path / "s.csv")
+    assert "39 objects of class cell" in html and "<th>granule</th>" in html and "<td>10 ± 1 %</td>" in html
+    assert html.count("<td>10 ± 1 %</td>") == 12 and "+7 % against what was drawn" in html
+    assert set(table["measure"]) == {"volume_fraction", "volume_fraction_sd"} and not table["value"].isna().any()
+
+
 def test_refuses_to_summarize_nothing(tmp_path):
-    with pytest.raises(ValueError, match="expected --metrics with --ranking, or --held-out, found neither"):
+    with pytest.raises(ValueError, match="expected --metrics with --ranking, --held-out, or --contents, found none"):
         write_summary.main(
             ["--classes", "[]", "--output", str(tmp_path / "s.html"), "--table", str(tmp_path / "s.csv")]
         )

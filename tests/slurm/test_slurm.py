@@ -41,6 +41,7 @@ def small_config():
     training = {"steps": STEPS, "evaluate_every_steps": 30, "warmup_steps": 2, "save_every_minutes": 1e-3}
     runs.edit(config, "experiments[0].training", training)
     runs.edit(config, "prediction.full_volumes[0].volume", "subject1")
+    config["instances"] = []
     config["device"] = "cpu"  # the GPUs of the test's cluster don't compute
     config["prediction"]["memory_gb"] = 1  # auto would follow from the memory of the job, and tiles from that
     return config

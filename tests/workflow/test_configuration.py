@@ -6,7 +6,6 @@ import functools
 import json
 import os
 import re
-import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -17,7 +16,6 @@ from jsonschema import Draft202012Validator
 
 import config_schema
 import configuration
-import headers
 import network_sizes
 
 REPO = Path(__file__).resolve().parents[2]
@@ -60,11 +58,6 @@ def text_of(findings, path):
     return "\n".join(" | ".join(f) for f in findings if f.path == path)
 
 
-def png(path, height=64, width=64):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + struct.pack(">II", width, height) + b"\x08\x00")
-
-
 # --------------------------------------------------------------------------------------- sound configurations
 def test_default_configuration_is_sound(config):
     assert configuration.check(config, PRESETS) == []
@@ -73,7 +66,7 @@ def test_default_configuration_is_sound(config):
 def test_vnc_configuration_is_sound(config):
     if not (SHARED / "vnc").exists():
         pytest.skip(f"needs the EM stacks in {SHARED}")
-    vnc = merge(config, {**_read("config/vnc.yaml"), "data_root": str(SHARED)})
+    vnc = merge(config, {**_read("config/vnc.yaml"), "data_root": str(SHARED), "instances": []})
     assert configuration.check(vnc, PRESETS) == []
 
 
@@ -286,7 +279,7 @@ MISTAKES = [
     ("regions[3].labels", {}, "regions[3].labels", "Add at least one."),
     ("regions[0].labels.reference", "subject2_truth", "regions[0].labels.reference",
      "labels of volume 'subject2'"),
-    ("labels[0].kind", "instance", "regions[0].labels.reference", "kind semantic"),
+    ("labels[0].kind", "instance", "regions[0].labels.reference", "that tell a class"),
     ("labels[0].origin", [0, 0, 10], "labels[0]", "within [36, 416, 416]"),
     # windows, tiles, context
     ("experiments[1].window", [1, 190, 190], "experiments[1].window", "nearest to 190: 188 or 204"),
@@ -348,6 +341,7 @@ def test_mistake_is_told_at_its_key(config, path, value, where, phrase):
 
 
 def test_tiles_of_words_and_numbers_with_halo(config):
+    config["instances"] = []
     for tile in (["window", "auto", "auto"], [5, 200, "auto"], None):  # 200 suits no network with stitch depth
         config["prediction"] = {"stitch": "halo", "tile": tile, "halo": ["auto", 0, 16], "full_volumes": []}
         assert configuration.check(config, PRESETS) == []
@@ -423,138 +417,11 @@ def test_mistake_in_a_preset_is_told_once_and_there(config):
 
 @pytest.mark.parametrize("value", [None, 5, "text", [], {}, [None, 5, {}]], ids=str)
 def test_any_wrong_type_is_a_finding_and_never_a_crash(config, value):
-    optional = {"phantom", "labels", "weight_maps"}
+    optional = {"phantom", "labels", "weight_maps", "instances"}
     for key in set(config) - {"results_dir", "data_root"}:
         allowed = (value == [] and key in optional) or (value == {} and isinstance(config[key], dict))
         found = configuration.check({**config, key: value}, PRESETS)
         assert found or allowed, key
-
-
-# ------------------------------------------------------------------------------------------------- real files
-@pytest.fixture
-def with_files(config, tmp_path):
-    """The default configuration with its first volume and labels in folders of 20 PNG slices of 416 x 416."""
-    for z in range(20):
-        png(tmp_path / "raw" / f"s{z}.png", 416, 416)
-        png(tmp_path / "drawn" / f"label_{z:03d}.png", 416, 416)
-    for key, path in (("volumes", "raw"), ("labels", "drawn/*.png")):
-        edit(config, f"{key}[0].path", "{data_root}/" + path)
-    edit(config, "volumes[0].truth", None)
-    edit(config, "regions[1].z", [8, 20])
-    return {**config, "data_root": str(tmp_path)}
-
-
-def test_folders_and_globs_are_sound(with_files):
-    assert configuration.check(with_files, PRESETS) == []
-
-
-def test_slices_are_in_the_order_of_their_numbers(with_files, tmp_path):
-    assert [p.name for p in headers.input_files(str(tmp_path / "raw"))] == [f"s{z}.png" for z in range(20)]
-
-
-def test_a_missing_slice_is_named_unless_gaps_are_allowed(with_files, tmp_path):
-    (tmp_path / "raw" / "s7.png").unlink()
-    edit(with_files, "regions[1].z", [8, 19])
-    edit(with_files, "labels[0].path", [str(tmp_path / "drawn" / f"label_{z:03d}.png") for z in range(19)])
-    found = configuration.check(with_files, PRESETS)
-    assert [f.path for f in found] == ["volumes[0].path"] and "19 slices, missing 7" in found[0].found
-    edit(with_files, "volumes[0].allow_gaps", True)
-    assert configuration.check(with_files, PRESETS) == []
-
-
-def test_a_region_beyond_the_slices_and_the_binning_is_told(with_files):
-    edit(with_files, "regions[1].z", [8, 28])
-    assert "within 0 to 20" in text_of(configuration.check(with_files, PRESETS), "regions[1].z")
-    edit(with_files, "regions[1].z", [8, 20])
-    edit(with_files, "volumes[0].binning", [1, 3, 3])
-    found = text_of(configuration.check(with_files, PRESETS), "regions[1].y")
-    assert "within 0 to 139" in found and "416 raw voxels binned by 3" in found
-
-
-def test_raw_regions_count_raw_voxels(with_files):
-    edit(with_files, "volumes[0].binning", [1, 2, 2])
-    edit(with_files, "regions[0]", {**with_files["regions"][0], "frame": "raw", "y": [0, 208]})
-    edit(with_files, "regions[1].y", [104, 208])
-    edit(with_files, "experiments[1].window", [1, 252, 252])
-    assert configuration.check(with_files, PRESETS) == []
-    edit(with_files, "regions[1].y", [103, 208])
-    assert "y [103, 104]" in text_of(configuration.check(with_files, PRESETS), "regions[1]")
-
-
-def test_the_same_files_under_two_names_are_one_volume(with_files):
-    edit(with_files, "volumes[2]", {**with_files["volumes"][0], "name": "copy"})
-    edit(with_files, "labels[4]", {**with_files["labels"][0], "name": "copy_labels", "volume": "copy"})
-    edit(
-        with_files,
-        "regions[1]",
-        {**with_files["regions"][1], "volume": "copy", "labels": {"reference": "copy_labels"}},
-    )
-    assert configuration.check(with_files, PRESETS) == []
-    edit(with_files, "regions[1].y", [200, 384])
-    assert "overlaps 'train'" in text_of(configuration.check(with_files, PRESETS), "regions[1]")
-
-
-def test_a_region_without_labels_under_it_is_told(with_files, tmp_path):
-    edit(with_files, "labels[0].path", [str(tmp_path / "drawn" / f"label_{z:03d}.png") for z in range(8)])
-    found = configuration.check(with_files, PRESETS)
-    assert [f.path for f in found] == ["regions[1].labels.reference"] and "z [8, 20]" in found[0].found
-
-
-def test_what_a_folder_holds_is_told_when_the_file_is_not_there(with_files):
-    edit(with_files, "volumes[0].path", "{data_root}/raw/*.tif")
-    assert "raw holds s0.png, s1.png" in text_of(configuration.check(with_files, PRESETS), "volumes[0].path")
-
-
-def test_a_foreign_file_is_told(with_files, tmp_path):
-    (tmp_path / "raw" / "s0.png").write_bytes(b"")
-    assert "s0.png is unreadable" in text_of(configuration.check(with_files, PRESETS), "volumes[0].path")
-
-
-# ----------------------------------------------------------------------------------------------- file headers
-def test_shape_of_slices_follows_the_axes(tmp_path):
-    png(tmp_path / "a.png", height=3, width=5)
-    files = [tmp_path / "a.png"] * 2
-    assert headers.stack_shape(files, "zyx") == (2, 3, 5)
-    assert headers.stack_shape(files, "xyz") == (2, 5, 3)
-
-
-def test_shape_of_a_tiff_follows_the_axes(tmp_path):
-    tifffile = pytest.importorskip("tifffile")
-    np = pytest.importorskip("numpy")
-    tifffile.imwrite(tmp_path / "a.tif", np.zeros((2, 3, 5), np.uint8), photometric="minisblack")
-    assert headers.stack_shape([tmp_path / "a.tif"], "zyx") == (2, 3, 5)
-    assert headers.stack_shape([tmp_path / "a.tif"], "xyz") == (5, 3, 2)
-    with pytest.raises(ValueError, match="one of 2 slices"):
-        headers.stack_shape([tmp_path / "a.tif"] * 2, "zyx")
-
-
-@pytest.mark.parametrize("version", ["0.4", "0.5"])
-def test_shape_of_an_ome_zarr(tmp_path, version):
-    scales = [{"datasets": [{"path": "s0"}]}]
-    folder = tmp_path / "a.zarr" / "s0"
-    folder.mkdir(parents=True)
-    if version == "0.5":
-        (folder.parent / "zarr.json").write_text(json.dumps({"attributes": {"ome": {"multiscales": scales}}}))
-        (folder / "zarr.json").write_text(json.dumps({"shape": [1, 2, 3, 5]}))
-    else:
-        (folder.parent / ".zattrs").write_text(json.dumps({"multiscales": scales}))
-        (folder / ".zarray").write_text(json.dumps({"shape": [1, 2, 3, 5]}))
-    assert headers.stack_shape([folder.parent], "zyx") == (2, 3, 5)
-    assert headers.input_files(str(folder.parent)) == [folder.parent]
-
-
-@pytest.mark.parametrize(
-    ("names", "missing"),
-    [
-        (["s6.tif", "s8.tif", "s9.tif"], [7]),
-        (["sample1_007.tif", "sample1_010.tif"], [8, 9]),
-        (["07.tif", "08.tif"], []),
-        (["s1_c1.tif", "s2_c4.tif"], []),  # two numbers differ: no numbering can be told
-        (["a.tif", "b.tif"], []),
-    ],
-)
-def test_missing_numbers(names, missing):
-    assert headers.missing_numbers(names) == missing
 
 
 def test_the_order_of_keys_is_the_files_whatever_the_hash_seed():
@@ -574,89 +441,3 @@ def test_the_order_of_keys_is_the_files_whatever_the_hash_seed():
         )
     assert len(texts) == 1
     assert '"labels": {"reference": "subject2_truth", "annotator_1"' in texts.pop()
-
-
-# --------------------------------------------------------------------------------------------------- composed targets
-def composed(config, **compose):
-    """The phantom with both experiments of sigmoid targets, of which the first has two, and a composition of both."""
-    classes = {c["name"]: c for c in config["classes"]}
-    classes["dense_core"]["inside"] = "dense_granule"
-    for experiment, targets in zip(config["experiments"], (["dense_core", "dense_granule"], ["mitochondrion"])):
-        experiment |= {"activation": "sigmoid", "decision": "compose", "targets": targets}
-        experiment["options"]["predictor_relu"] = False
-    config["experiments"][1]["options"].pop("predictor_relu")
-    config["experiments"][0]["compose"] = compose
-    for ensemble in config["ensembles"]:
-        ensemble["top_k"] = [3]
-    jobs = [{"volume": "subject2", "ensemble": e["name"], "probabilities": True} for e in config["ensembles"]]
-    config["prediction"]["full_volumes"] = jobs
-    config["compositions"] = [{"name": "both", "ensembles": ["hybrid", "unet"]}]
-    return config
-
-
-def findings_of(config):
-    return {f.path: f"{f.found} {f.expected} {f.hint}" for f in configuration.check(config, PRESETS)}
-
-
-def test_targets_that_overlap_and_their_composition_are_sound(config):
-    assert findings_of(composed(config)) == {}
-    assert findings_of(composed(config, order=["dense_granule", "dense_core"], outside="cell")) == {}
-
-
-@pytest.mark.parametrize(
-    ("compose", "key", "words"),
-    [
-        ({"order": ["dense_core"]}, "order", "each target once: dense_core, dense_granule"),
-        ({"order": ["dense_core", "dense_granule"]}, "order", "dense_granule after dense_core, which lies inside it"),
-        ({"outside": "water"}, "outside", "a name in classes"),
-        ({"ties": "coin"}, "ties", "one of order, probability"),
-        ({"nested": "in"}, "nested", "one of within, anywhere"),
-    ],
-)
-def test_compose_that_makes_no_sense_is_a_finding(config, compose, key, words):
-    assert words in findings_of(composed(config, **compose))[f"experiments[0].compose.{key}"]
-
-
-def test_compositions_of_what_is_not_there_or_twice_are_findings(config):
-    config = composed(config)
-    config["compositions"].append({"name": "hybrid", "ensembles": ["hybrid", "unett"], "order": ["cell"]})
-    found = findings_of(config)
-    assert "a name that no ensemble has" in found["compositions[1].name"]
-    assert "Did you mean 'unet'?" in found["compositions[1].ensembles[1]"]
-    assert "each target once" in found["compositions[1].order"]
-    config["compositions"] = [{"name": "both", "ensembles": ["hybrid", "unet"]}]
-    config["experiments"][1]["targets"] = ["dense_core"]
-    assert "dense_core of hybrid and of unet" in findings_of(config)["compositions[0].ensembles"]
-    config["experiments"][1] |= {"targets": None, "activation": "softmax", "decision": "argmax"}
-    config["compositions"][0]["ensembles"] = ["unet"]
-    assert "unet with softmax" in findings_of(config)["compositions[0].ensembles"]
-
-
-def test_a_composition_needs_a_volume_with_the_probabilities_of_all(config):
-    config = composed(config)
-    config["prediction"]["full_volumes"][0]["probabilities"] = False
-    assert "probabilities: true" in findings_of(config)["compositions[0].ensembles"]
-
-
-@pytest.mark.parametrize("key", ["threshold", "compose", "activation"])
-def test_members_of_an_ensemble_become_classes_in_one_way(config, key):
-    config = composed(config)
-    config["experiments"][1] |= {"targets": ["dense_core", "dense_granule"]}
-    config["experiments"][1][key] = {"threshold": 0.4, "compose": {"ties": "probability"}, "activation": "softmax"}[key]
-    config["ensembles"][0]["experiments"] = ["hybrid", "unet"]
-    assert f"experiments with different {key}" in findings_of(config)["ensembles[0].experiments"]
-
-
-def test_tissue_against_background_needs_a_softmax(config):
-    config = composed(config)
-    config["experiments"][0] |= {"targets": None, "compose": {}}
-    config["analysis"]["foreground"] = {"regions": ["test"], "ensembles": ["hybrid"]}
-    assert "activation: softmax" in findings_of(config)["analysis.foreground.ensembles[0]"]
-
-
-def test_a_relu_before_a_sigmoid_is_a_finding(config):
-    """No probability could be below a half."""
-    config = composed(config)
-    del config["experiments"][0]["options"]["predictor_relu"]
-    config["experiments"][0]["preset"] = "paper"
-    assert "predictor_relu: false" in findings_of(config)["experiments[0].options.predictor_relu"]

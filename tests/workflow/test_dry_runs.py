@@ -39,13 +39,13 @@ def test_every_rule_is_planned_by_a_ready_configuration(project, tmp_path):
     released = {"name": "released", "path": "{data_root}/platelet/train-error-weights.tif", "axes": "zyx"}
     platelet = runs.read_config("config/platelet.yaml")
     runs.edit(platelet, "weight_maps", [*platelet["weight_maps"], released])
-    jobs = runs.dry_run(project)
+    jobs = runs.dry_run(project, "all", "renderings", "videos")
     jobs |= runs.dry_run(
         project, *runs.TARGETS, "--configfile", "config/phantom_paper.yaml", "--config", "seeds_scale=0.2"
     )
     arguments = runs.write_config(tmp_path / "platelet.yaml", {**platelet, "seeds_scale": 0.01})
     jobs |= runs.dry_run(project, *arguments)
-    for name in ("fibsem", "fibsem_context", "fibsem_networks"):
+    for name in ("fibsem", "fibsem_cells", "fibsem_context", "fibsem_networks"):
         jobs |= runs.dry_run(project, "--configfile", f"config/{name}.yaml")
     assert runs.rules_of(jobs) | {runs.LAST} == {block.id for block in rule_blocks()}
 
@@ -81,7 +81,7 @@ def test_template_with_files_of_ones_own_plans_no_phantom(project, tmp_path):
 
 
 BRANCHES = {
-    "no whole volumes": ({"prediction.full_volumes": []}, {"choose_ensemble/unet"}),
+    "no whole volumes": ({"prediction.full_volumes": [], "instances": []}, {"choose_ensemble/unet"}),
     "members of two experiments": (
         {"ensembles[1]": {"name": "mixed", "experiments": ["hybrid", "unet"], "top_k": [1, 3]}},
         {"build_ensemble/mixed_top3", "predict_region/test_mixed"},
@@ -190,7 +190,10 @@ MISTAKES = {
         {"experiments[1].window": [1, 240, 236]},
         ["experiments[1].window", "236 or 252"],
     ),
-    "no ensemble": ({"ensembles": [], "prediction.full_volumes": []}, ["1 problem.", "ensembles", "0 entries"]),
+    "no ensemble": (
+        {"ensembles": [], "prediction.full_volumes": [], "instances": []},
+        ["1 problem.", "ensembles", "0 entries"],
+    ),
     "too few runs": ({"ensembles[0].top_k": [1, 3]}, ["ensembles[0].top_k", "at most 2"]),
 }
 

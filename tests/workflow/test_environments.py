@@ -24,7 +24,8 @@ PROJECT = {
 
 def pinned():
     """{conda package: version} of requirements.txt."""
-    return {distributions.conda_name(name): version for name, version in distributions.pins().items()}
+    pins = distributions.pins().items()
+    return {distributions.conda_name(name): distributions.conda_version(name, version) for name, version in pins}
 
 
 # ---------------------------------------------------------------------------------------------------------- versions

@@ -12,8 +12,9 @@ PRESETS = configuration.load_presets(runs.REPO / "config/presets.yaml")
 
 
 def with_grid(**changes):
-    """The tiny configuration with a grid in its first experiment."""
+    """The tiny configuration with a grid in its first experiment, and so no ensemble of that name that objects come from."""
     config = runs.read_config("tests/workflow/tiny.yaml")
+    config["instances"] = []
     config["experiments"][0] |= {"draw": {"n_slices": [2, 4], "pick": "even"}, "weight_map": "none"}
     for path, value in changes.items():
         runs.edit(config, path.replace("__", "."), value)

@@ -36,7 +36,7 @@ def sparse(tmp_path):
         {**config["experiments"][0], **binary, "options": {"base_width": 8, "predictor_relu": False}}
     ]
     config["ensembles"] = [{**config["ensembles"][0], "top_k": [3]}]
-    config["prediction"]["full_volumes"] = []
+    config["prediction"]["full_volumes"], config["instances"] = [], []
     return config
 
 
@@ -72,6 +72,7 @@ def test_single_slices_by_name_are_sound(sparse):
     assert findings(sparse) == {}
     assert findings(sparse, slices=[3, 10, 20]) == {}
     assert findings(sparse, boxes=[{"z": [0, 12], "y": [5, 50]}, {"x": [0, 416]}]) == {}
+    assert findings(sparse, kind="instance", values=[{"class": "unlabelled", "values": [9]}]) == {}
 
 
 # ------------------------------------------------------------------------------------------------------- mistakes
@@ -89,7 +90,9 @@ MISTAKES = [
     ({"complete": False}, "regions[0].labels.reference", "complete slices, since 'hybrid' trains on all"),
     ({"annotates": ["mitochondria"]}, "labels[0].annotates[0]", "Did you mean 'mitochondrion'?"),
     ({"annotates": ["alpha_granule"]}, "experiments[0].targets", "mitochondrion, which the label sources"),
-    ({"kind": "instance"}, "labels[0].annotates", "labels of kind semantic, which can say unlabelled"),
+    ({"kind": "instance", "annotates": None}, "regions[0].labels.reference", "Add annotates: [CLASS]"),
+    ({"kind": "instance", "annotates": ["mitochondrion", "cell"]}, "labels[0].annotates", "one class, with kind: instance"),
+    ({"kind": "instance", "values": [{"class": "cell", "values": [1]}]}, "labels[0].values[0].class", "unlabelled, with kind"),
     ({"values": [{"class": "cell", "values": [1]}]}, "labels[0].values[0].class", "a class that the source annotates"),
     ({"annotates": None, "values": [{"class": "other", "values": [0]}]}, "labels[0].values[0].class", "no other, where"),
 ]  # fmt: skip

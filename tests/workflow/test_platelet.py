@@ -115,7 +115,8 @@ def test_what_the_ablations_change():
 def test_the_commented_records_are_sound_too():
     text = (runs.REPO / "config/platelet.yaml").read_text()
     text, n = re.subn(r"(?m)^ *# - (\{name: (released|deepvess|medicalnet))", r"  - \1", text)
-    config = runs.merge(runs.read_config(), yaml.safe_load(text))
+    own = yaml.safe_load(text)
+    config = configuration.with_own_objects(runs.merge(runs.read_config(), own), own)
     assert n == 3 and len(config["weight_maps"]) == 2 and len(config["experiments"]) == len(PAPER) + 2
     assert configuration.check(config, configuration.load_presets(runs.REPO / "config/presets.yaml")) == []
 

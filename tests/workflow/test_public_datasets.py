@@ -210,6 +210,7 @@ def test_download_import_and_comparison_run_from_a_server_to_a_figure(tmp_path, 
         "data_root": "data",
         "weight_maps": [*config["weight_maps"], RELEASED],
         "prediction": {"full_volumes": []},
+        "instances": [],
     }
     for experiment in config["experiments"]:
         experiment |= {

@@ -13,8 +13,14 @@ COMPARED = "compare_networks compute_ensemble_gain plot_network_comparison plot_
 SCORES = (
     "compute_metrics plot_confusion plot_ranking write_summary " + COMPARED + "compare_annotators plot_annotators/* "
 )
-FRACTIONS = "gather_volume_fractions plot_volume_fractions write_summary plot_annotators/* "
-WHOLE = "predict_volume/* gather_slabs/* export_tiff/* compute_tissue_fractions/* plot_volume/* " + FRACTIONS
+CONTENTS = "gather_contents plot_contents/* "
+FRACTIONS = "gather_volume_fractions plot_volume_fractions write_summary plot_annotators/* " + CONTENTS
+OBJECTS = (
+    "segment_instances/* compare_instances/* export_panoptic/* assign_organelles/* measure_contents/* measure_morphology/* "
+    "measure_neighbors/* measure_texture/* gather_instances/* plot_object_features/* plot_objects_per_container/* "
+    "plot_fenestrations/* export_meshes/* write_object_page/* " + CONTENTS
+)
+WHOLE = "predict_volume/* gather_slabs/* export_tiff/* compute_tissue_fractions/* plot_volume/* " + FRACTIONS + OBJECTS
 
 
 def of_prediction(ensemble):
@@ -44,15 +50,16 @@ TRAINING = of_training("hybrid") + of_training("unet")
 WEIGHTS = "build_weight_map/* plot_weight_map/* " + TRAINING
 COMPARISONS = "compute_confusion_matrix/* compute_volume_fractions/* "
 CHECKS = "check_inputs plot_checks "
-PICTURES = "plot_checks plot_alignment/* plot_segmentation/* plot_weight_map/* plot_volume/*"
+PICTURES = "plot_checks plot_alignment/* plot_segmentation/* plot_weight_map/* plot_volume/* plot_fenestrations/* write_object_page/*"
+COLORED = "plot_contents/* plot_object_features/*_cells plot_fenestrations/*_cells write_object_page/* export_panoptic/*"  # cells
 NOTHING = ""
 
 CONFIG_CHANGES = [
-    ("figures.colors.cell", "#00aa00", "plot_segmentation/* plot_weight_map/* plot_volume/*"),
+    ("figures.colors.cell", "#00aa00", "plot_segmentation/* plot_weight_map/* plot_volume/* " + COLORED),
     ("figures.dpi", 100, "plot_*"),
     ("figures.slices_per_region", 2, "plot_segmentation/* plot_volume/*"),
     ("analysis.volume_fractions.margins_nm", [50, 100], "make_methods_text compute_volume_fractions/* " + FRACTIONS),
-    ("analysis.volume_fractions.margin_nm", 50, "plot_volume_fractions write_summary plot_annotators/*"),
+    ("analysis.volume_fractions.margin_nm", 50, CONTENTS + "plot_volume_fractions write_summary plot_annotators/*"),
     ("weight_maps[0].edge_sigma_px", 5, NOTHING),  # `paper`, which no experiment names
     ("weight_maps[1].edge_sigma_px", 5, WEIGHTS),
     ("experiments[0].training.learning_rate", 0.001, of_training("hybrid")),
@@ -72,7 +79,7 @@ CONFIG_CHANGES = [
     ("prediction.slabs", 3, NOTHING),  # gives the same volume
     ("prediction.full_volumes[0].mask", "subject2_truth", WHOLE),
     ("prediction.full_volumes[0].probabilities", True, WHOLE),
-    ("prediction.full_volumes[0].keep_members", True, WHOLE),
+    ("prediction.full_volumes[0].keep_members", False, WHOLE),
     (
         "volumes[1].alignment.method",
         "tiles",

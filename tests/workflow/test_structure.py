@@ -13,12 +13,15 @@ LIBRARY = SCRIPTS / "densecell"
 MODULES = {str(p.relative_to(LIBRARY).with_suffix("")): p for p in sorted(LIBRARY.rglob("*.py"))}
 HELPERS = {
     "command_line",
+    "contents_input",
     "crate_code",
     "crate_entities",
     "extraction",
     "figure_output",
     "gpu_choice",
     "held_out_output",
+    "object_output",
+    "object_pictures",
     "paper_output",
     "progress",
     "rendering_output",
@@ -51,6 +54,7 @@ ON_FILES = {
     "source_files",
     "foreign_stores",
     "files",
+    "mesh_files",
     "slab_state",
     "checkpoints",
     "snapshots",

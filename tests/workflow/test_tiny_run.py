@@ -30,7 +30,10 @@ FIGURES = {
     *("alignment_subject1", "alignment_subject2", "checks_subject1", "checks_subject2", "volume_subject2_hybrid"),
     *("segmentation_eval", "segmentation_test", "segmentation_compare"),
     *("network_comparison", "ensemble_gain", "annotators_compare", "annotator_confusion_compare"),
+    *("contents_subject2_cells", "number_of_mitochondria", "morphology_of_cells", "morphology_of_mitochondria"),
+    *("texture_of_mitochondria", "fenestrations_subject2_cells", "fenestrations_subject2_mitochondria"),
 }
+PAGES = {"objects_3d_subject2"}
 SHOWN_IN_3D = ("rendering", "rotation", "training_video")
 ENSEMBLES, PREDICTORS = ("hybrid", "unet"), ("seed1", "seed2", "top1", "top2")
 
@@ -51,7 +54,7 @@ def written_names(folder):
 
 # ------------------------------------------------------------------------------------------------ what is there
 def test_every_figure_is_there_and_is_a_picture(results):
-    assert written_names(results / "figures") == FIGURES
+    assert written_names(results / "figures") == FIGURES | PAGES
     for name in FIGURES:
         assert (results / f"figures/{name}.png").read_bytes().startswith(b"\x89PNG")
     assert "test" in (results / "summary.html").read_text()
@@ -101,6 +104,29 @@ def test_tables_have_the_declared_columns_and_no_row_twice(results, name):
     assert sorted(rows.columns) == sorted(COLUMNS[name])
     keys = [c for c in rows.columns if c not in ("value", "unit", "eval_miou")]
     assert len(rows) and not rows.duplicated(keys).any()
+
+
+def test_cells_and_what_lies_outside_add_up_to_the_predicted_classes(results):
+    contents = table(results, "contents")
+    labels = io.open_volume(results / "volumes/subject2/hybrid/labels.ome.zarr")[:]
+    assert (
+        contents.groupby("class", sort=False)["voxels"].sum().tolist()
+        == np.bincount(labels.ravel(), minlength=7).tolist()
+    )
+    members = len(list((results / "volumes/subject2/hybrid/members").glob("*.ome.zarr")))
+    assert set(contents["n_members"]) == {members}
+    of_cells = contents[contents["instance"] > 0].groupby("instance")
+    assert np.allclose(of_cells["fraction"].sum(), 1) and np.allclose(of_cells["fraction_mean"].sum(), 1)
+    assert set(contents.loc[contents["bias"].notna(), "bias_of"]) == {"volume fraction"}
+
+
+def test_every_object_is_assigned_or_counted_as_outside(results):
+    parents, contents = table(results, "parents"), table(results, "contents")
+    counted = contents[contents["class"] == "mitochondrion"].set_index("instance")["n_objects"]
+    found = parents["parent"].value_counts().reindex(counted.index, fill_value=0)
+    assert found.tolist() == counted.tolist() and len(parents) == counted.sum()
+    objects = table(results, "objects")
+    assert len(parents) == (objects["objects"] == "mitochondria").sum()
 
 
 def test_numbers_are_missing_only_where_nothing_is_to_be_divided_by(results):
@@ -209,8 +235,9 @@ def test_the_report_is_one_file_with_all_figures_and_captions(finished_run, resu
     of_paper.add("weight_map_comparison.rst")  # only where a released weight map is given
     of_sparse = {f"{name}.rst" for name in ("intensity", "label_budget")}
     of_sparse |= {f"held_out_{name}.rst" for name in ("slices", "distance", "contexts", "networks")}
+    of_objects = {f"{name}.rst" for name in ("cells_by_method", "object_film", "object_rendering")}
     for caption in sorted((finished_run / "workflow/report").glob("*.rst")):
-        if caption.name in of_paper | of_sparse:
+        if caption.name in of_paper | of_sparse | of_objects:
             continue  # most of them: tests/workflow/test_paper_run.py and test_sparse_run.py
         beginning = " ".join(caption.read_text().split()[:5])
         assert beginning in " ".join(text.split()), caption

@@ -17,7 +17,9 @@ import plan_run
 import plan_text
 import provenance
 
-requested = in_module(config)
+requested = configuration.with_own_objects(
+    in_module(config), config if IS_MODULE else workflow.config_settings.overwrite_config
+)
 try:
     config = configuration.prepare(
         requested, own("config", "presets.yaml"), own("workflow", "schemas"), files_may_come=IS_MODULE
@@ -41,6 +43,7 @@ VOLUMES, LABELS, REGIONS, PHANTOMS = (by_name(key) for key in ("volumes", "label
 TUMORS = [name for name, phantom in PHANTOMS.items() if phantom["preset"].startswith("biopsy")]
 PLATELETS = [name for name in PHANTOMS if name not in TUMORS]
 EXPERIMENTS, ENSEMBLES, WEIGHT_MAPS = (by_name(key) for key in ("experiments", "ensembles", "weight_maps"))
+BOUNDARIES = by_name("boundaries")
 CLASSES = json.dumps(configuration.class_records(config))
 CLASS_NAMES = [c["name"] for c in config["classes"]]
 ANNOTATION = "annotation"  # the experiment column of annotators, who are compared like networks
@@ -78,6 +81,8 @@ wildcard_constraints:
     reference="[A-Za-z][A-Za-z0-9_]*",
     experiment="[A-Za-z][A-Za-z0-9_]*",
     ensemble="[A-Za-z][A-Za-z0-9_]*",
+    objects="[A-Za-z][A-Za-z0-9_]*",
+    combination="[a-z]+",
     weight_map="[A-Za-z][A-Za-z0-9_]*",
     seed="[0-9]+",
     k="[0-9]+",

@@ -27,6 +27,9 @@ NAMED = (
     "experiments",
     "ensembles",
     "compositions",
+    "boundaries",
+    "instances",
+    "scenes",
 )
 RESERVED_CLASSES = ("unlabelled", "other", "all", "organelles")  # words that tables and labels use for something else
 
@@ -115,15 +118,22 @@ def check_classes(config):
             "at least one of group background and one of cell",
             hint,
         )
-    for name in names:
+    boundaries = names_in(config, "boundaries")
+    for name in [*names, *boundaries]:
         colors = config["figures"]["colors"]
         if name not in colors:
             near = did_you_mean(name, set(colors) - set(names)).removeprefix("Did you mean ").rstrip("?")
             hint = f"Rename {near} to it." if near else f'Add a line such as {name}: "#ff0000".'
-            yield Finding(f"figures.colors.{name}", "no color", f"a color for each class: {', '.join(names)}", hint)
+            yield Finding(
+                f"figures.colors.{name}",
+                "no color",
+                f"a color for each class: {', '.join([*names, *boundaries])}",
+                hint,
+            )
     for i, experiment in enumerate(config["experiments"]):
         for j, name in enumerate(experiment["targets"] or ()):
-            yield from unknown_name(join("experiments", i, "targets", j), name, "classes", names)
+            section = "classes and boundaries" if boundaries else "classes"
+            yield from unknown_name(join("experiments", i, "targets", j), name, section, [*names, *boundaries])
     for i, labels in enumerate(config["labels"]):
         yield from _check_values(f"labels[{i}].values", labels["values"] or (), names)
 

@@ -17,12 +17,14 @@ import config_text
 import data_checks
 import draw_checks
 import grids
+import instance_checks
 import label_checks
 import label_places
 import paper_config
 import prediction_checks
 import public_datasets
 import rendering_checks
+import scene_records
 import seeds
 import training_checks
 import weight_map_checks
@@ -69,6 +71,15 @@ def _resolved(config, presets, schema_dir):
     return {**seeds.apply(resolved), **folders}, origins
 
 
+def with_own_objects(config, above):
+    """The configuration without config.yaml's `instances` where the configuration `above` it, which says nothing of objects, has
+    other data, classes or predictions: those objects are the phantom's."""
+    predicted = above.get("prediction")
+    other = {"classes", "volumes", "ensembles"} & set(above)
+    other = other or (isinstance(predicted, dict) and "full_volumes" in predicted)
+    return {**config, "instances": []} if other and "instances" not in above else config
+
+
 def _schemas(schema_dir):
     return [config_schema.load(str(Path(schema_dir) / f"{name}.schema.yaml")) for name in ("config", "presets")]
 
@@ -99,10 +110,15 @@ def _substituted(path, folders):
     return str(Path(path).expanduser()) if path else path
 
 
-def class_records(config):
-    """The classes as a list of {"name", "group"} and, where it is set, "inside", in the order of their numbers."""
-    keys = ("name", "group", "inside")
-    return [{k: c[k] for k in keys if c.get(k) is not None} for c in config["classes"]]
+def class_records(config, targets=()):
+    """The classes as a list of {"name", "group"} and, where they are set, "inside" and the "boundaries" among `targets`, in the
+    order of their numbers."""
+    keys, found = ("name", "group", "inside"), []
+    for record in config["classes"]:
+        own = [b["name"] for b in config.get("boundaries", ()) if b["class"] == record["name"] and b["name"] in targets]
+        told = {k: record[k] for k in keys if record.get(k) is not None}
+        found.append({**told, "boundaries": own} if own else told)
+    return found
 
 
 # ------------------------------------------------------------------------------------------------------ check
@@ -123,6 +139,7 @@ def check(config, presets, schema_dir=SCHEMA_DIR):
         config_checks.check_classes(resolved),
         label_checks.check_inside(resolved),
         label_checks.check_annotations(resolved),
+        label_checks.check_boundaries(resolved),
         data_checks.check_files(resolved, shapes),
         data_checks.check_regions(resolved, shapes),
         data_checks.check_region_labels(resolved),
@@ -136,9 +153,11 @@ def check(config, presets, schema_dir=SCHEMA_DIR):
         config_checks.check_ensembles(resolved),
         config_checks.check_settings(resolved),
         prediction_checks.check_prediction(resolved),
+        instance_checks.check_instances(resolved),
         paper_config.check_paper(resolved),
         analysis_checks.check_analysis(resolved, shapes),
         rendering_checks.check_renderings(resolved, shapes),
+        scene_records.check_scenes(resolved),
         weight_map_checks.check_weight_maps(resolved, shapes),
         training_checks.check_trainings(resolved),
         draw_checks.check_draws(resolved, shapes),

@@ -172,9 +172,13 @@ def check_region_labels(config):
                 found = f"'{name}', labels of volume '{source['volume']}'"
                 expected = f"labels of '{region['volume']}', the region's volume"
                 yield Finding(f"{where}.labels.{key}", found, expected, "Correct the labels or the volume.")
-            if source and source["kind"] == "instance":
-                found, hint = f"'{name}' of kind instance", "Name a source of class labels."
-                yield Finding(f"{where}.labels.{key}", found, "labels of kind semantic", hint)
+            if source and source["kind"] == "instance" and not source["annotates"]:
+                found = f"'{name}' of kind instance, of no class"
+                expected, hint = (
+                    "labels that tell a class",
+                    f"Add annotates: [CLASS] to '{name}', the class of its objects.",
+                )
+                yield Finding(f"{where}.labels.{key}", found, expected, hint)
         if role in ("train", "eval", "test") and "reference" not in region["labels"]:
             expected = f"a name in labels, for role {role}"
             hint = "Add labels: {reference: NAME}."

@@ -313,6 +313,7 @@ rule write_summary:
         chosen=chosen_lists(RANKED),
         held_out=[f"{R}/tables/held_out_metrics.csv"] * bool(HELD_OUT),
         by_distance=[f"{R}/tables/held_out_by_distance.csv"] * bool(HELD_OUT),
+        contents=[f"{R}/tables/contents.csv"] * bool(CONTAINERS),
     output:
         html=report(
             f"{R}/summary.html",
@@ -334,6 +335,8 @@ rule write_summary:
             *option("--chosen", *input.chosen),
         ],
         draws=lambda w, input: option("--held-out", *input.held_out) + option("--by-distance", *input.by_distance),
+        contents=lambda w, input: option("--contents", *input.contents),
+        containers=option("--containers", *[as_json([object_keys(*pair) for pair in CONTAINERS])] * bool(CONTAINERS)),
         classes=CLASSES,
         margin_nm=config["analysis"]["volume_fractions"]["margin_nm"],
         code=code("write_summary"),
@@ -341,7 +344,7 @@ rule write_summary:
         "Writing the summary"
     shell:
         f"python {SCRIPTS}/write_summary.py "
-        "{params.regions:q} {params.draws:q} --classes {params.classes:q} "
+        "{params.regions:q} {params.draws:q} {params.contents:q} {params.containers:q} --classes {params.classes:q} "
         "--margin-nm {params.margin_nm:q} "
         "--table {output.table:q} --output {output.html:q} --code-hash {params.code:q} 2>&1 | tee {log:q}"
 
@@ -349,7 +352,7 @@ rule write_summary:
 # figure -> its members
 OF_TABLES = {"ranking": RANKED, "confusion": confusion_files(), "volume_fractions": fraction_files()}
 FIGURES = [
-    *[f"{R}/summary.html"] * bool(RANKED or HELD_OUT),
+    *[f"{R}/summary.html"] * bool(RANKED or HELD_OUT or CONTAINERS),
     f"{R}/figures/training_curves.png",
     *(f"{R}/figures/{name}.png" for name, members in OF_TABLES.items() if members),
     *(f"{R}/figures/alignment_{v}.png" for v, record in VOLUMES.items() if record["alignment"]["method"] != "none"),

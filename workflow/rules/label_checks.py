@@ -3,11 +3,9 @@
 As in config_checks.py, each check takes the resolved configuration and yields findings.
 """
 
-from config_checks import by_name, names_in, unknown_name
+from config_checks import RESERVED_CLASSES, by_name, names_in, unknown_name
 from config_schema import Finding, join, show
 from label_places import known_slices, may_hold
-
-SPARSE = ("annotates", "slices", "boxes", "incomplete_slices")
 
 
 # -------------------------------------------------------------------------------------------------------------- classes
@@ -51,19 +49,15 @@ def check_inside(config):
 
 
 def check_annotations(config):
-    """The classes of annotates exist, values are among them, and only semantic labels are sparse."""
+    """The classes of annotates exist and values are among them; numbered objects are of one class."""
     names = names_in(config, "classes")
     for i, source in enumerate(config["labels"]):
         where, annotates = f"labels[{i}]", source["annotates"]
         for j, name in enumerate(annotates or ()):
             yield from unknown_name(join("labels", i, "annotates", j), name, "classes", names)
-        sparse = [key for key in SPARSE if source[key]] + ["complete"] * (not source["complete"])
-        if source["kind"] == "instance" and sparse:
-            expected, hint = (
-                "labels of kind semantic, which can say unlabelled",
-                "Remove it, or map the values to classes.",
-            )
-            yield Finding(f"{where}.{sparse[0]}", "labels of kind instance", expected, hint)
+        if source["kind"] == "instance":
+            yield from _check_instances(where, source)
+            continue
         said = set(drawn_as(config["classes"], annotates).values())
         for j, record in enumerate(source["values"] or ()):
             name = record["class"]
@@ -79,6 +73,50 @@ def check_annotations(config):
                 expected = "no other, where every class is annotated"
                 hint = f"Name the classes that were looked for in {where}.annotates, or call it unlabelled."
                 yield Finding(f"{where}.values[{j}].class", "'other'", expected, hint)
+
+
+def _check_instances(where, source):
+    """Numbered objects are of one class, and of their values only the unlabelled ones are told."""
+    if source["annotates"] and len(source["annotates"]) > 1:
+        hint = "Name the one whose objects are numbered; make another source of each other class."
+        yield Finding(f"{where}.annotates", ", ".join(source["annotates"]), "one class, with kind: instance", hint)
+    for j, record in enumerate(source["values"] or ()):
+        if record["class"] not in ("unlabelled", None):
+            expected = "unlabelled, with kind: instance; every other value is the number of an object, 0 is none"
+            hint = "Remove it; the class of the objects is told by annotates."
+            yield Finding(f"{where}.values[{j}].class", show(record["class"]), expected, hint)
+
+
+def check_boundaries(config):
+    """Boundaries have names of their own and a class, and are predicted each by itself, from labels that number its objects."""
+    names = names_in(config, "classes")
+    for i, record in enumerate(config["boundaries"]):
+        yield from unknown_name(f"boundaries[{i}].class", record["class"], "classes", names)
+        if record["name"] in (*names, *RESERVED_CLASSES):
+            expected, hint = "a name that no class has", "Rename it, such as cell_boundary."
+            yield Finding(f"boundaries[{i}].name", show(record["name"]), expected, hint)
+    boundaries = by_name(config, "boundaries")
+    for i, experiment in enumerate(config["experiments"]):
+        found = [name for name in experiment["targets"] or () if name in boundaries]
+        where = f"experiments[{i}].targets"
+        if found and experiment["activation"] == "softmax":
+            hint = "Set activation: sigmoid and decision: compose."
+            yield Finding(
+                where, f"{', '.join(found)} with softmax", "sigmoid for boundaries, which lie in classes", hint
+            )
+        regions = trained(config, experiment)
+        for name in found if regions and all(sources_of(config, r) for _, r in regions) else ():
+            if not any(
+                numbers_objects(s, boundaries[name]["class"]) for _, r in regions for s in sources_of(config, r)
+            ):
+                expected = f"a source with kind: instance and annotates: [{boundaries[name]['class']}] in the reference of a train region"
+                found = f"{name}, of which no train region numbers the objects"
+                yield Finding(where, found, expected, f"Add such a source, or remove {name}.")
+
+
+def numbers_objects(source, class_name):
+    """Whether a label source numbers the objects of a class."""
+    return source["kind"] == "instance" and source["annotates"] == [class_name]
 
 
 # -------------------------------------------------------------------------------------------------------------- regions

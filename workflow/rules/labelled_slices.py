@@ -33,10 +33,12 @@ def _of_region(config, region, targets, shapes):
     if volume is None or not all(name in sources for name in names):
         return None
     size, common = shapes.get(("volumes", volume["name"])), None
+    boundaries = by_name(config, "boundaries")
     for target in targets:
-        known = set()
+        known, of_class = set(), boundaries.get(target, {"class": target})["class"]
         for source in (sources[name] for name in names):
-            if source["annotates"] is None or target in source["annotates"]:
+            is_told = source["annotates"] is None or of_class in source["annotates"]
+            if is_told and (target not in boundaries or source["kind"] == "instance"):
                 found = source_slices(source, volume["binning"][0], size and size[0])
                 if found is None:
                     return None

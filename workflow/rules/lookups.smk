@@ -76,22 +76,6 @@ def eval_regions(experiment):
     return regions_for(experiment, "eval") if EXPERIMENTS[experiment]["evaluate"] == "eval" else []
 
 
-def targets_of(experiment):
-    """Names of the classes that an experiment predicts, in the order of its network's outputs."""
-    return EXPERIMENTS[experiment]["targets"] or CLASS_NAMES
-
-
-def target_records(experiment):
-    """The classes that an experiment predicts, as JSON."""
-    records = {record["name"]: record for record in json.loads(CLASSES)}
-    return json.dumps([records[name] for name in targets_of(experiment)])
-
-
-def target_stores(regions, targets, reference="reference"):
-    """The target maps of regions, region by region."""
-    return [f"{R}/regions/{r}/targets_{reference}/{target}.ome.zarr" for r in regions for target in targets]
-
-
 def draw_of(experiment):
     """The table of the training slices that are drawn for an experiment, or nothing: all labelled ones."""
     return f"{R}/draws/{experiment}.csv" if EXPERIMENTS[experiment]["draw"] else []
@@ -126,10 +110,6 @@ def ensembles_of(region):
 def has_sigmoid(ensemble):
     """Whether the members of an ensemble predict each target by itself."""
     return any(EXPERIMENTS[e]["activation"] == "sigmoid" for e in ENSEMBLES[ensemble]["experiments"])
-
-
-def overlap_targets(ensemble):
-    return targets_of(ENSEMBLES[ensemble]["experiments"][0])
 
 
 def scored_on(experiment):
@@ -228,7 +208,8 @@ def full_options(wildcards):  # not of `output`: Snakemake does not look for cha
 def volume_facts(wildcards):
     """What a predicted volume depends on beside its inputs, as text."""
     job = FULL[wildcards.volume, wildcards.ensemble]
-    facts = [json.loads(PREDICTION), json.loads(CLASSES), code("predict_volume", *networks_of(wildcards.ensemble))]
+    classes = json.loads(classes_for(*ENSEMBLES[wildcards.ensemble]["experiments"]))
+    facts = [json.loads(PREDICTION), classes, code("predict_volume", *networks_of(wildcards.ensemble))]
     return as_json([select(job, "probabilities", "keep_members", "mask"), *facts])
 
 
@@ -243,9 +224,8 @@ def slabs_of(wildcards):
 
 
 def composed_targets(composition):
-    """Names of the targets of a composition: those of its ensembles, one after another."""
-    first = (ENSEMBLES[e]["experiments"][0] for e in COMPOSITIONS[composition]["ensembles"])
-    return [target for experiment in first for target in targets_of(experiment)]
+    """Names of the classes of a composition: the targets of its ensembles, one after another, without boundaries."""
+    return [target for ensemble in COMPOSITIONS[composition]["ensembles"] for target in overlap_targets(ensemble)]
 
 
 def composed_volumes(wildcards):
@@ -253,7 +233,7 @@ def composed_volumes(wildcards):
     return [
         f"{R}/volumes/{wildcards.volume}/{ensemble}/probabilities/{target}.ome.zarr"
         for ensemble in COMPOSITIONS[wildcards.composition]["ensembles"]
-        for target in targets_of(ENSEMBLES[ensemble]["experiments"][0])
+        for target in overlap_targets(ensemble)
     ]
 
 

@@ -12,6 +12,10 @@ RECORDS = {
     "ensembles": ("name", "experiments", "top_k"),
 }
 WEIGHTS = ("name", "floor", "class_weight_power", "edge_sigma_px", "edge_amplitude", "edge_threshold", "edge_scale")
+OBJECTS = (
+    *("name", "class", "method", "connectivity", "min_volume_um3", "watershed", "split", "track"),
+    *("within", "reference", "morphology", "texture"),
+)
 # part of the analysis: what is told of it
 ANALYSIS = {
     "volume_fractions": ("margins_nm",),
@@ -39,7 +43,19 @@ def decisions(config):
         if e["activation"] == "sigmoid"
     ]
     joined = [picked(c, ("name", "ensembles", "threshold")) for c in config["compositions"]]
-    return {**({"sigmoid": alone} if alone else {}), **({"compositions": joined} if joined else {})}
+    predicted = {name for e in alone for name in e["targets"]}
+    drawn = [picked(b, ("name", "class", "width_px")) for b in config["boundaries"] if b["name"] in predicted]
+    told = {"sigmoid": alone, "compositions": joined, "boundaries": drawn}
+    return {key: records for key, records in told.items() if records}
+
+
+def objects(config):
+    """Records of `instances` and how their objects are measured; nothing where there are none."""
+    drawn = {labels["name"] for labels in config["labels"] if labels["kind"] == "instance"}
+    records = [{**picked(r, OBJECTS), "is_drawn": r["labels"] in drawn} for r in config["instances"]]
+    measured = {"morphology": picked(config["morphology"], ("smoothing_voxels",))}
+    measured["texture"] = {**picked(config["texture"], ("levels", "range")), "spectrum": config["texture"]["spectrum"]}
+    return {"instances": records, **measured} if records else {}
 
 
 def settings(config):
@@ -62,5 +78,6 @@ def settings(config):
             **decisions(config),
             "full_volumes": [picked(job, ("volume", "ensemble")) for job in prediction["full_volumes"]],
         },
+        **objects(config),
         "analysis": {part: picked(config["analysis"][part], names) for part, names in ANALYSIS.items()},
     }

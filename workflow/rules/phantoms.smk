@@ -62,7 +62,7 @@ rule make_tumor_phantom:
 
 rule draw_sparse_labels:
     input:
-        labels=f"{R}/phantom/{{volume}}/labels.tif",
+        labels=lambda w: f"{R}/phantom/{w.volume}/{drawn_of(w)}.tif",
     output:
         masks=directory(f"{R}/phantom/{{volume}}/sparse/{{drawn}}"),
     log:
@@ -75,7 +75,7 @@ rule draw_sparse_labels:
         "../../envs/imaging.yaml"
     params:
         voxel_size_nm=lambda w: as_json(PHANTOMS[w.volume]["voxel_size_nm"]),
-        drawn=lambda w: as_json(next(d for d in PHANTOMS[w.volume]["sparse"] if d["name"] == w.drawn)),
+        drawn=lambda w: as_json(sparse_of(w)),
         code=code("draw_sparse_labels"),
     message:
         "Drawing labels of {wildcards.drawn} in some slices of the phantom {wildcards.volume}"

@@ -32,6 +32,17 @@ VOXEL_RATES = {
     "compute_confusion_matrix": (177e6, "confusion"),
     "compute_overlap": (177e6, "confusion"),
     "compute_volume_fractions": (31e6, "volume fractions"),
+    "segment_instances": (4.5e6, "docs/method.md, objects of a class"),
+    "export_nifti": (53e6, "alignment, none"),
+    "export_panoptic": (170e6, "binning"),
+    "split_cells": (1.2e6, "docs/method.md, splitting cells"),
+    "track_cells": (31e6, "tracking and splitting cells"),
+    "compare_instances": (50e6, "tracking and splitting cells"),
+    "assign_organelles": (31e6, "volume fractions"),
+    "measure_contents": (31e6, "volume fractions"),
+    "measure_morphology": (5e6, "morphology"),
+    "measure_neighbors": (1e7, "morphology"),
+    "measure_texture": (3.7e6, "docs/method.md, texture"),
     "gather_slabs": (170e6, "binning"),
     "export_tiff": (53e6, "alignment, none"),
     "compose_classes": (53e6, "alignment, none"),
@@ -40,6 +51,7 @@ VOXEL_RATES = {
 TRAINING_RATES = ((64, 1.1e11), (16, 1.1e11), (0, 3.5e10))
 FORWARD_RATES = ((64, 2e11), (16, 9e10), (0, 5e10))
 NOT_KNOWN = ("render_surfaces", "render_rotation", "render_training", "download_dataset", "sweep_small_regions")
+NOT_KNOWN += ("export_meshes", "write_object_page", "render_objects", "film_objects")  # by triangles, not voxels
 # Peak memory of a job that streams over slices, of the sections Memory and Alignment at volume scale in docs/benchmarks.md:
 # 148 MB for slices of 512 x 512, 547 MB for 2000 x 2000; with torch and the drawing packages as in a tiny run
 BASE_BYTES, BYTES_PER_PIXEL = {"numpy": 120e6, "torch": 420e6, "figures": 210e6}, 110
@@ -181,6 +193,9 @@ class Jobs:
             "normalize_region": 4,
             "build_weight_map": 4,
             "import_weight_map": 4,
+            "segment_instances": 4,
+            "export_nifti": 2,
+            "export_panoptic": 0,  # files under a second name
         }
         n = per_voxel.get(script, 1) * (self.n_binned(wildcards) if rule.startswith("import_") else 1)
         if rule in ("predict_region", "predict_probabilities"):

@@ -34,7 +34,7 @@ rule predict_region:
         sets=lambda w: as_json(list(random_sets(w.ensemble, w.region).values())),
         set_labels=lambda w, output: option("--set-labels", *stores(output[0], random_sets(w.ensemble, w.region))),
         settings=PREDICTION,
-        classes=CLASSES,
+        classes=lambda w: classes_for(*ENSEMBLES[w.ensemble]["experiments"]),
         code=lambda w: code("predict_volume", *networks_of(w.ensemble)),
     message:
         "Predicting the region {wildcards.region} with {wildcards.ensemble}"
@@ -77,7 +77,7 @@ rule predict_volume:  # one slab of z-slices; as many at a time as there are GPU
     params:
         options=full_options,
         settings=PREDICTION,
-        classes=CLASSES,
+        classes=lambda w: classes_for(*ENSEMBLES[w.ensemble]["experiments"]),
         restart=f"{R}/restart/slabs/{{volume}}/{{ensemble}}/{{scatteritem}}",
         code=lambda w: code("predict_volume", *networks_of(w.ensemble)),
     message:

@@ -84,13 +84,19 @@ def _check_decision(where, experiment, config):
         yield Finding(f"{where}.options.predictor_relu", "true", expected, "Set options: {predictor_relu: false}.")
     if decision == "compose":
         names = [c["name"] for c in config["classes"]]
-        targets = experiment["targets"] or names
+        targets = _with_class(experiment["targets"] or names, config)
         if set(targets) <= set(names):
             yield from _check_compose(f"{where}.compose", experiment["compose"], targets, config["classes"])
     elif experiment["threshold"] != 0.5 or any(experiment["compose"][key] for key in ("order", "outside")):
         key = "threshold" if experiment["threshold"] != 0.5 else "compose"
         found, hint = show(experiment[key]), f"Set activation: sigmoid and decision: compose, or remove {key}."
         yield Finding(f"{where}.{key}", found, "nothing, with decision: argmax", hint)
+
+
+def _with_class(targets, config):
+    """The targets that claim voxels of a class map: all but boundaries."""
+    boundaries = by_name(config, "boundaries")
+    return [name for name in targets if name not in boundaries]
 
 
 def _has_relu(experiment):
@@ -138,7 +144,7 @@ def _check_composition(where, composition, config):
         if experiment["activation"] == "softmax":
             expected = "ensembles of experiments with activation: sigmoid, whose targets don't exclude each other"
             yield Finding(f"{where}.ensembles", f"{name} with softmax", expected, f"Remove {name}.")
-        for target in experiment["targets"] or all_names:
+        for target in _with_class(experiment["targets"] or all_names, config):
             if first_of.setdefault(target, name) != name:
                 found = f"{target} of {first_of[target]} and of {name}"
                 yield Finding(f"{where}.ensembles", found, "each target of one ensemble", "Remove one of the two.")

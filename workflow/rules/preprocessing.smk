@@ -300,6 +300,7 @@ rule extract_targets:
     conda:
         "../../envs/imaging.yaml"
     params:
+        boundary=lambda w: boundary_option(w.target),
         role=lambda w: REGIONS[w.region]["role"],
         classes=CLASSES,
         code=code("extract_targets"),
@@ -308,8 +309,8 @@ rule extract_targets:
     shell:
         f"python {SCRIPTS}/extract_targets.py "
         "--labels {input.labels:q} --image {input.image[0]:q} "
-        "--shifts {input.shifts:q} --target {wildcards.target:q} --role {params.role:q} --classes {params.classes:q} "
-        "--output {output.target:q} "
+        "--shifts {input.shifts:q} --target {wildcards.target:q} {params.boundary:q} --role {params.role:q} "
+        "--classes {params.classes:q} --output {output.target:q} "
         "--code-hash {params.code:q} 2>&1 | tee {log:q}"
 
 

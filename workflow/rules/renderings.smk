@@ -21,16 +21,21 @@ RENDERINGS = [f"{R}/renderings/{region}/{source}/{subject}.png" for region, sour
 VIDEOS = [f"{R}/videos/{name}.mp4" for name in ROTATIONS]
 VIDEOS += [f"{R}/videos/training_{e}_{kind}.mp4" for e in FILMED for kind in ("probabilities", "segmentation")]
 
+OBJECT_RENDERINGS = [f"{R}/renderings/objects/{volume}/{scene}.png" for volume in SCENES for scene in SCENES[volume]]
+OBJECT_VIDEOS = [f"{R}/videos/objects_{volume}.mp4" for volume, names in MESHED.items() if names]
+
 
 rule renderings:
     input:
         RENDERINGS,
+        OBJECT_RENDERINGS,
     localrule: True
 
 
 rule videos:
     input:
         VIDEOS,
+        OBJECT_VIDEOS,
     localrule: True
 
 

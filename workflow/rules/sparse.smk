@@ -6,7 +6,7 @@ OVERLAP_TABLES = [
     for region in SCORED
     for reference in references_of(region)
     for e in ensembles_of(region)
-    if has_sigmoid(e)
+    if has_sigmoid(e) and overlap_targets(e)
 ]
 
 
@@ -60,7 +60,7 @@ rule score_held_out:
         scored_targets=lambda w, input: option("--scored-targets", *input.scored_targets),
         scored_place=lambda w: option("--scored-place", *[as_json(place_of(r)) for r in scored_on(w.experiment)]),
         settings=PREDICTION,
-        classes=CLASSES,
+        classes=lambda w: classes_for(w.experiment),
         code=lambda w: code("score_held_out", EXPERIMENTS[w.experiment]["network"]),
     message:
         "Scoring {wildcards.experiment}, seed {wildcards.seed}, on the slices it was not trained on"

@@ -28,7 +28,7 @@ rule plot_held_out_slices:
         seeds=lambda w: as_json(EXPERIMENTS[w.experiment]["seeds"]),
         regions=lambda w: as_json(regions_for(w.experiment, "train")),
         names=lambda w: as_json(targets_of(w.experiment)),
-        colors=COLORS,
+        colors=lambda w: target_colors(w.experiment),
         classes=CLASSES,
         dpi=DPI,
         code=code("plot_held_out_slices"),

@@ -41,7 +41,7 @@ rule train_network:
         inputs=training_options,
         regions=lambda w: as_json(regions_for(w.experiment, "train")),
         settings=lambda w: select(EXPERIMENTS[w.experiment], *SETTINGS),
-        classes=CLASSES,
+        classes=lambda w: classes_for(w.experiment),
         restart=f"{R}/restart/{{experiment}}/seed{{seed}}.pt",
         code=lambda w: code("train_network", EXPERIMENTS[w.experiment]["network"]),
     message:
@@ -74,7 +74,7 @@ rule record_training:  # a run of its own: filming a run never touches the one t
         regions=lambda w: as_json(regions_for(w.experiment, "train")),
         settings=lambda w: select(EXPERIMENTS[w.experiment], *SETTINGS),
         snapshot=lambda w: select(recorded(w), "region", "slice", "every_steps"),
-        classes=CLASSES,
+        classes=lambda w: classes_for(w.experiment),
         restart=f"{R}/restart/snapshots/{{experiment}}/seed{{seed}}.pt",
         code=lambda w: code("train_network", EXPERIMENTS[w.experiment]["network"]),
     message:

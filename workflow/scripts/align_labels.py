@@ -1,7 +1,8 @@
 """Bring labels into the aligned, cropped volume.
 
 Labels drawn on the raw stack move with the whole-pixel shifts of their slices; labels drawn on the aligned stack are put at
-their origin. The result covers the whole aligned volume; voxels the source doesn't cover are 255 (instances: 0).
+their origin. The result covers the whole aligned volume; voxels the source doesn't cover are 255 (of object numbers
+4294967295).
 """
 
 import numpy as np

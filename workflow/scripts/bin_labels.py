@@ -1,18 +1,20 @@
 """Bin labels by block majority, to fit their binned stack.
 
-A tie goes to the class rarer in the source (never to 254, none of the classes that it annotates), and a block that holds an
-unlabelled voxel, or that the source covers only in part, is unlabelled (255). Labels drawn on the aligned stack are drawn on binned voxels and are copied. Axes are (z, y, x).
+Of classes a tie goes to the class rarer in the source (never to 254, none of the classes that it annotates), and a block that holds an
+unlabelled voxel, or that the source covers only in part, is unlabelled (255). Of object numbers a block is one where at least
+half of it is an object, the one with most voxels, of equal ones the lowest; unlabelled is 4294967295. Labels drawn on the aligned
+stack are drawn on binned voxels and are copied. Axes are (z, y, x).
 """
 
 from command_line import Arguments, json_argument, run
 from densecell import binning, io
-from densecell.classes import UNLABELLED, Classes
+from densecell.classes import Classes
 from densecell.parallel import in_order
 from densecell.sparse_labels import binned_slices, has_labels
 
 
 def checked_factors(labels, factors, path):
-    """The factors to use. Raises ValueError for an origin between blocks and for instances, which have no majority."""
+    """The factors to use. Raises ValueError for an origin between blocks."""
     if labels.attributes["frame"] == "aligned":
         return [1, 1, 1]
     origin = labels.attributes["origin_voxels"]
@@ -20,10 +22,6 @@ def checked_factors(labels, factors, path):
         raise ValueError(
             f"{path}: expected an origin (labels: origin) divisible by the binning {factors} (z, y, x), found {origin}. "
             "Crop the label block to whole blocks."
-        )
-    if labels.attributes["kind"] == "instance" and list(factors) != [1, 1, 1]:
-        raise ValueError(
-            f"{path}: instance labels can't be binned, found binning {factors}. Draw them on the binned stack (frame: aligned)."
         )
     return factors
 
@@ -55,8 +53,8 @@ def main(argv=None):
         "origin_voxels": [o // f for o, f in zip(labels.attributes["origin_voxels"], factors)],
         **binned_slices(labels.attributes, factors[0], labels.attributes["image_shape"][0]),
     }
-    is_copied = labels.attributes["kind"] == "instance" or list(factors) == [1, 1, 1]
-    counts = None if is_copied else labels.attributes["class_counts"]
+    is_copied, is_instance = list(factors) == [1, 1, 1], labels.attributes["kind"] == "instance"
+    counts = None if is_copied or is_instance else labels.attributes["class_counts"]
     if counts and len(counts) != len(classes):
         raise ValueError(
             f"{args.labels}: expected the counts of {len(classes)} classes, found {len(counts)}. Import the labels again."
@@ -70,11 +68,14 @@ def main(argv=None):
             return start, None
         binned = labels[start * factors[0] : stop * factors[0]]
         if not is_copied:
-            binned = binning.bin_labels(binned, factors, counts, classes, is_partial)
+            if is_instance:
+                binned = binning.bin_instances(binned, factors)
+            else:
+                binned = binning.bin_labels(binned, factors, counts, classes, is_partial)
             if is_cut[0] and stop == shape[0]:
-                binned[-1] = UNLABELLED
-            binned[:, -1 if is_cut[1] else shape[1] :] = UNLABELLED
-            binned[:, :, -1 if is_cut[2] else shape[2] :] = UNLABELLED
+                binned[-1] = labels.fill_value
+            binned[:, -1 if is_cut[1] else shape[1] :] = labels.fill_value
+            binned[:, :, -1 if is_cut[2] else shape[2] :] = labels.fill_value
         return start, binned
 
     options = {"fill_value": labels.fill_value, "attributes": attributes}

@@ -58,13 +58,16 @@ def with_files(sources, paths):
 
 
 def read_labels(labels, regions, volume, shape, classes, passing=()):
-    """(findings, {region: voxels (256,) of each class}) of a source of semantic labels."""
+    """(findings, {region: voxels (256,) of each class}) of a source of labels; numbered objects count as their one class."""
     counts, where, key = {}, f"labels {labels['name']}", "path"
     told = {**WHOLE, **labels, "origin_voxels": labels["origin"]}
     try:
         source = raw_formats.open_source(labels["paths"], labels["axes"])
         is_color = len(source.shape) == 4 and source.shape[3] > 2
-        mapping = class_mapping(labels["values"], classes, is_color, labels["name"], told["annotates"])
+        values, is_mapped = labels["values"], is_color
+        if labels["kind"] == "instance":  # every number, gray or color, is an object, and 0 is none
+            values, is_mapped = None, False
+        mapping = class_mapping(values, classes, is_mapped, labels["name"], told["annotates"])
         converter, key = SemanticLabels(*mapping, len(classes)), "slices" if told["slices"] else "path"
         placed = Placement(labels["name"], source.shape, labels["paths"], told, classes)
         boxes = label_boxes(labels, regions, volume, shape) if shape else {}
@@ -122,7 +125,7 @@ def check_all(settings, overviews, passing=()):
     found = [finding_of(f, volumes[name]["key"], name) for name, o in overviews.items() for f in o["findings"]]
     counts, read = {}, set()
     for labels in settings["labels"]:
-        if labels["kind"] == "semantic":
+        if labels["kind"] == "semantic" or len(labels.get("annotates") or ()) == 1:
             of_labels, of_regions = read_labels(
                 labels, regions, volumes[labels["volume"]], shapes.get(labels["volume"]), classes, passing
             )

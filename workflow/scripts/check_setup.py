@@ -38,10 +38,9 @@ def requested_config(args):
     """config.yaml with the arguments' configuration files and --config on top, merged by Snakemake's own functions."""
     base = Path("config.yaml") if Path("config.yaml").exists() else ROOT / "config.yaml"
     config = load_configfile(str(base))
-    update_config(
-        config, ConfigSettings(config=parse_config(args.config), configfiles=args.configfile or ()).overwrite_config
-    )
-    return config
+    above = ConfigSettings(config=parse_config(args.config), configfiles=args.configfile or ()).overwrite_config
+    update_config(config, above)
+    return configuration.with_own_objects(config, above)
 
 
 def configured(requested):

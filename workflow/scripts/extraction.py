@@ -6,16 +6,19 @@ import numpy as np
 
 from densecell import io
 from densecell.classes import UNLABELLED
+from densecell.contours import ContourLabels
 from densecell.region_labels import RegionLabels
 from densecell.targets import TOLD_SLICES
 
 
-def opened(args, classes):
-    """(RegionLabels, the region's image) of the arguments labels, image and shifts of a script."""
+def opened(args, classes, contours=None):
+    """(RegionLabels, the region's image) of the arguments labels, image and shifts of a script.
+
+    contours: (target, class, width_px) of contours instead of classes, which makes it ContourLabels."""
     volumes, image = [io.open_volume(path) for path in args.labels], io.open_volume(args.image)
     shifts = io.read_table(args.shifts)
-    left_out = shifts["z"][shifts["left_out"] == 1]
-    return RegionLabels(volumes, image.attributes["box"], left_out, classes), image
+    place = (volumes, image.attributes["box"], shifts["z"][shifts["left_out"] == 1])
+    return ContourLabels(*place, *contours) if contours else RegionLabels(*place, classes), image
 
 
 @contextlib.contextmanager

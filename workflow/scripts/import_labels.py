@@ -1,8 +1,8 @@
 """Import labels (TIFF, PNG or OME-Zarr, gray or color) as an OME-Zarr volume.
 
 Semantic labels become uint8 class numbers, 255 = unlabelled; --values maps stored values or colors to classes, many to
-one, and without it value i is class i. Instance labels become uint32, 0 = none (a color (r, g, b) becomes
-65536 r + 256 g + b). Alpha is ignored. All values that no class has are listed with their counts before the import is
+one, and without it value i is class i. Instance labels become uint32, 0 = none, 4294967295 = unlabelled (a color (r, g, b) becomes
+65536 r + 256 g + b); of --values they have class unlabelled alone. Alpha is ignored. All values that no class has are listed with their counts before the import is
 refused. A source smaller than its stack lies at --origin-voxels (z, y, x).
 
 Single slices lie where --slices says; those in between are unlabelled. A source that annotates some classes only has 254 (other)
@@ -15,7 +15,7 @@ import numpy as np
 
 from command_line import Arguments, json_argument, run
 from densecell import io, raw_formats
-from densecell.classes import OTHER, UNLABELLED, Classes
+from densecell.classes import OTHER, UNLABELLED, UNLABELLED_INSTANCE, Classes
 from densecell.sparse_labels import Placement
 from progress import Progress
 
@@ -137,17 +137,30 @@ class SemanticLabels:
 
 
 class InstanceLabels:
-    """Turns slices of codes into instance numbers."""
+    """Turns slices of codes into instance numbers. values: as in the configuration; only what they call unlabelled is read."""
 
-    dtype, fill_value = np.uint32, 0
+    dtype, fill_value = np.uint32, UNLABELLED_INSTANCE
 
-    def convert(self, codes, z, **_):
-        """(Y, X) uint32. Raises ValueError for numbers that don't fit."""
-        if codes.min() < 0 or codes.max() > np.iinfo(np.uint32).max:
+    def __init__(self, values=None):
+        records = [r for r in values or () if r["class"] == "unlabelled"]
+        colors = [int(color_code(color)) for r in records for color in r.get("colors") or ()]
+        self.unlabelled = colors + [value for r in records for value in r.get("values") or ()]
+
+    def convert(self, codes, z, within=None, unsaid=()):
+        """(Y, X) uint32. within: as in SemanticLabels; unsaid: where it holds OTHER, what isn't an object is unlabelled. Raises
+        ValueError for numbers that don't fit."""
+        if codes.min() < 0 or codes.max() >= UNLABELLED_INSTANCE:
             raise ValueError(
-                f"slice {z}: expected instance numbers from 0 to 4294967295, found {codes.min()} to {codes.max()}."
+                f"slice {z}: expected instance numbers from 0 to {UNLABELLED_INSTANCE - 1}, found {codes.min()} to {codes.max()}."
             )
-        return codes.astype(np.uint32)
+        labels = codes.astype(np.uint32)
+        is_unknown = np.isin(codes, self.unlabelled) if self.unlabelled else np.zeros(codes.shape, bool)
+        if within is not None:
+            is_unknown |= ~within
+        if OTHER in unsaid:
+            is_unknown |= codes == 0
+        labels[is_unknown] = UNLABELLED_INSTANCE
+        return labels
 
 
 def check_place(source_name, shape, origin, image_shape):
@@ -199,7 +212,7 @@ def main(argv=None):
         mapping = class_mapping(args.values, classes, is_color, name, args.annotates)
         converter = SemanticLabels(*mapping, len(classes))
     else:
-        converter = InstanceLabels()
+        converter = InstanceLabels(args.values)
     attributes = {
         "kind": args.kind,
         "frame": args.frame,

@@ -208,7 +208,7 @@ def main(argv=None):
 
     classes = Classes.from_records(args.classes)
     sources, scored = Sources(args, classes), ", scored at full resolution" if args.scored_target else ""
-    colors = rendering.class_colors(args.colors, classes.names)[[classes.index(name) for name in args.names]]
+    colors = rendering.class_colors(args.colors, args.names)
     false = distinct(FALSE, colors / 255)
     mistakes = (false, distinct(MISSED, [*(colors / 255), false]))
     tables = [overlap.by_slice(io.read_table(path)) for path in args.overlap]

@@ -3,7 +3,8 @@
 Answers: does an ensemble (at the k chosen on eval) beat single networks; does one experiment beat another, judged by all
 their seeds with an exact rank test; how many runs collapsed; IoU (0 to 1) per class with the spread over seeds; how far
 the volume fractions at --margin-nm (nm) are from the reference's; how people agree where several labelled a region; with
---held-out, what Dice (0 to 1) the draws of sparse labels reach with how many slices.
+--held-out, what Dice (0 to 1) the draws of sparse labels reach with how many slices; with --contents, what share of each cell (or
+other container) each class fills, with the spread over networks and the bias.
 """
 
 from html import escape
@@ -11,7 +12,7 @@ from html import escape
 import pandas as pd
 
 from command_line import Arguments, json_argument, run
-from densecell import budget_words, files, io, summary
+from densecell import budget_words, contents_words, files, io, summary
 from densecell.classes import Classes
 
 STYLE = """<meta charset="utf-8">
@@ -131,6 +132,32 @@ def of_draws(args):
     return parts, [budget_words.facts(metrics, summary.COLUMNS)]
 
 
+def html_cells(table):
+    """A table of texts with a heading for each column and one for the rows."""
+    if table.empty:
+        return ""
+    lines = [f"<table>\n<tr><th>number</th>{''.join(f'<th>{escape(name)}</th>' for name in table.columns)}</tr>"]
+    for number_of, texts in table.iterrows():
+        cells = "".join(f"<td>{escape(text)}</td>" for text in texts)
+        lines.append(f"<tr><td>{escape(number_of)}</td>{cells}</tr>")
+    return "\n".join([*lines, "</table>"])
+
+
+def of_contents(args, classes):
+    """What cells and other containers hold: (parts of the page, tables)."""
+    contents = io.read_table(args.contents)
+    parts = ["<h2>What each object holds</h2>", f"<p>{contents_words.INTRODUCTION}</p>"]
+    tables = []
+    for record in args.containers:
+        rows = contents[(contents["volume"] == record["volume"]) & (contents["objects"] == record["objects"])]
+        given = rows, classes, record["class"]
+        title = f"{record['objects'].replace('_', ' ')} of {record['volume']}"
+        parts += [section(title, contents_words.describe_contents(*given))]
+        parts += [html_cells(contents_words.contents_cells(*given))]
+        tables.append(contents_words.contents_facts(*given, summary.COLUMNS))
+    return parts, tables
+
+
 def main(argv=None):
     arguments = Arguments(__doc__)
     arguments.input("metrics", "measures of all predictions (csv)", required=False)
@@ -139,21 +166,27 @@ def main(argv=None):
     arguments.input("volume_fractions", "volume fractions (csv)", required=False)
     arguments.input("held_out", "scores of draws on held-out slices (csv)", required=False)
     arguments.input("by_distance", "the same by distance to the training slices (csv)", required=False)
+    arguments.input("contents", "contents of containers (csv)", required=False)
+    arguments.parameter("containers", "JSON list of their volume, objects, class", json_argument, [])
     arguments.parameter("margin_nm", "margin in nm of the volume fractions", float, 100.0)
     arguments.parameter("classes", "JSON list of name and group", json_argument, required=True)
     arguments.output("output", "page (html)")
     arguments.output("table", "the numbers (csv)")
     args = arguments.parse(argv)
 
-    if not (args.metrics or args.held_out):
+    if not (args.metrics or args.held_out or args.contents):
         raise ValueError(
-            "expected --metrics with --ranking, or --held-out, found neither: there is nothing to summarize"
+            "expected --metrics with --ranking, --held-out, or --contents, found none: there is nothing to summarize"
         )
+    classes = Classes.from_records(args.classes)
     parts, tables, facts = [], [], []
     if args.metrics:
-        parts, tables, facts = of_regions(args, Classes.from_records(args.classes))
+        parts, tables, facts = of_regions(args, classes)
     if args.held_out:
         more = of_draws(args)
+        parts, tables = parts + more[0], tables + more[1]
+    if args.contents:
+        more = of_contents(args, classes)
         parts, tables = parts + more[0], tables + more[1]
     if facts:
         tables.append(pd.DataFrame(facts, columns=summary.COLUMNS))

@@ -1,4 +1,4 @@
-"""Binning: images by block mean, semantic labels by block majority. Axes (z, y, x) throughout.
+"""Binning: images by block mean, labels by block majority. Axes (z, y, x) throughout.
 
 Every function works on a slab of the volume. Slabs cut at multiples of the z factor give the same result as
 the whole volume at once. The last block along an axis may be incomplete; it is reduced over the voxels it
@@ -7,7 +7,7 @@ has, never padded.
 
 import numpy as np
 
-from densecell.classes import OTHER, UNLABELLED
+from densecell.classes import OTHER, UNLABELLED, UNLABELLED_INSTANCE
 from densecell.histograms import value_counts
 
 
@@ -115,23 +115,53 @@ def bin_labels(slab, factors, class_counts, classes=None, is_partial=False):
     return winner
 
 
-def _plane_of_majorities(slab, factors, vote):
-    """`bin_labels` of a slab that is one block deep: (Y, X)."""
+def bin_instances(slab, factors):
+    """Majority object of each block of a slab of object numbers (Z, Y, X) uint32, 0 none, 4294967295 unlabelled.
+
+    A block is an object where at least half of it is one of any number, as a mask of these objects would be; then it is the one
+    with most of its voxels, of equal ones the lowest number. A block that holds an unlabelled voxel is unlabelled.
+    """
+    slab = np.asarray(slab)
+    if slab.dtype != np.uint32:
+        raise ValueError(f"object numbers are expected as uint32, found {slab.dtype}; convert them before binning")
+    winner = np.empty(binned_shape(slab.shape, factors), np.uint32)
+    for z in range(len(winner)):
+        block = slab[z * factors[0] : (z + 1) * factors[0]]
+        winner[z] = _plane_of_majorities(block, factors, _majority_instance, UNLABELLED_INSTANCE)
+    return winner
+
+
+def _majority_instance(voxels):
+    """`bin_instances` of blocks, (n,); voxels: one row for each position inside a block, 4294967295 beyond the border."""
+    ordered = np.sort(voxels, axis=0)
+    n_within = np.sum(ordered != UNLABELLED_INSTANCE, axis=0)
+    winner, most = np.zeros(voxels.shape[1], np.uint32), np.zeros(voxels.shape[1], np.int64)
+    run = np.zeros(voxels.shape[1], np.int64)
+    for i, row in enumerate(ordered):  # equal numbers follow one another, the lowest first
+        run = np.where(i > 0 and row == ordered[i - 1], run + 1, 1)
+        wins = (run > most) & (row != 0) & (row != UNLABELLED_INSTANCE)
+        winner[wins], most[wins] = row[wins], run[wins]
+    n_objects = n_within - np.sum(ordered == 0, axis=0)
+    return np.where(2 * n_objects >= n_within, winner, np.uint32(0))
+
+
+def _plane_of_majorities(slab, factors, vote, unlabelled=UNLABELLED):
+    """`bin_labels` of a slab that is one block deep: (Y, X). unlabelled: the largest label there is."""
     winner = _block_reduce(slab, factors, np.minimum)
     highest = _block_reduce(slab, factors, np.maximum)
-    mixed = np.nonzero((winner != highest) & (highest != UNLABELLED))
-    winner[mixed] = vote(_voxels_of_blocks(slab, factors, mixed))
-    winner[highest == UNLABELLED] = UNLABELLED  # the largest label there is
+    mixed = np.nonzero((winner != highest) & (highest != unlabelled))
+    winner[mixed] = vote(_voxels_of_blocks(slab, factors, mixed, unlabelled))
+    winner[highest == unlabelled] = unlabelled
     return winner[0]
 
 
-def _voxels_of_blocks(slab, factors, blocks):
-    """Labels of some blocks: uint8, one row for each position inside a block; 255 beyond the border.
+def _voxels_of_blocks(slab, factors, blocks, unlabelled):
+    """Labels of some blocks: in their type, one row for each position inside a block; `unlabelled` beyond the border.
 
     blocks: (z, y, x), each the indices of the blocks along an axis.
     """
     rest = [(0, -n % f) for n, f in zip(slab.shape, factors, strict=True)]
-    whole = np.pad(slab, rest, constant_values=UNLABELLED)
+    whole = np.pad(slab, rest, constant_values=unlabelled)
     first = np.ravel_multi_index([i * f for i, f in zip(blocks, factors, strict=True)], whole.shape)
     steps = np.ravel_multi_index(np.indices(factors).reshape(3, -1), whole.shape)
     return np.stack([whole.reshape(-1)[first + step] for step in steps])

@@ -5,6 +5,8 @@ A text cites with marks, `[@guay2021]` or `[@guay2021; @cicek2016]`.
 
 import re
 
+from densecell.citations_of_objects import OBJECT_WORKS
+
 MARK = re.compile(r"\[(@\w+(?:; @\w+)*)\]")
 
 # key: (as cited, kind of entry, {field: value}); with "and others" where the authors are many
@@ -333,6 +335,7 @@ CITATIONS = {
             "doi": "10.1038/s41592-019-0686-2",
         },
     ),
+    **OBJECT_WORKS,
 }
 
 

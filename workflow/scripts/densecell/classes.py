@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 UNLABELLED = 255
+UNLABELLED_INSTANCE = 2**32 - 1  # of volumes of object numbers (uint32), where 0 is: labelled, and no object
 OTHER = 254  # in sources that annotate some classes only: annotated, and none of these
 GROUPS = ("background", "cell", "organelle")
 BACKGROUND, CELL, ORGANELLE = range(len(GROUPS))
@@ -22,6 +23,7 @@ class Classes:
     names: tuple
     groups: tuple
     inside: tuple = ()
+    boundaries: tuple = ()  # names of targets that are contours of objects: of no class, and no voxel of a map is theirs
 
     def __post_init__(self):
         if not self.inside:
@@ -34,7 +36,8 @@ class Classes:
 
     @classmethod
     def from_records(cls, records):
-        """From a list of ``{"name": ..., "group": ..., "inside": name or None}``, as in the configuration or its JSON text."""
+        """From a list of ``{"name": ..., "group": ..., "inside": name or None, "boundaries": [name, ...]}``, as in the
+        configuration or its JSON text; the boundaries are those of the class's objects."""
         if isinstance(records, str):
             records = json.loads(records)
         for record in records:
@@ -49,7 +52,8 @@ class Classes:
                     f"classes.{record['name']}.inside: expected one of {', '.join(names)}, found {record['inside']!r}."
                 )
         inside = tuple(-1 if r.get("inside") is None else names.index(r["inside"]) for r in records)
-        return cls(names, tuple(r["group"] for r in records), inside)
+        boundaries = tuple(name for r in records for name in r.get("boundaries", ()))
+        return cls(names, tuple(r["group"] for r in records), inside, boundaries)
 
     def __len__(self):
         return len(self.names)

@@ -3,7 +3,7 @@
 A target passes where its probability is at least the threshold (in steps of 1/255). Where several pass, the map is painted target by
 target, so that the later one covers the earlier one; a class that lies in another (`classes[].inside`) is painted after it, and counts
 only where the other passes too unless told otherwise. Everything follows from the 8-bit probabilities that are stored, so that stored
-probabilities and labels agree.
+probabilities and labels agree. A target that is a boundary is of no class: it is stored, and claims nothing in the map.
 """
 
 import math
@@ -38,9 +38,10 @@ def least_q(threshold):
 class Composition:
     """How targets become classes.
 
-    targets: names, in the order of the probabilities; numbers: the class number of each; containers: of each target the index of
-    the nearest target that its class lies in, -1 for none; order: indices, painted first to last; nested, ties: words of
-    NESTED and TIES; outside: the class number of what no target claims; threshold: number in (0, 1].
+    targets: names, in the order of the probabilities; numbers: the class number of each, None for boundaries, which claim
+    nothing; containers: of each target the index of the nearest target that its class lies in, -1 for none; order: indices of
+    those with a class, painted first to last; nested, ties: words of NESTED and TIES; outside: the class number of what no
+    target claims; threshold: number in (0, 1].
     """
 
     targets: tuple
@@ -71,19 +72,17 @@ def make_composition(targets, classes, record=None, threshold=None):
 
     record: order, nested, ties and outside as in experiments[].compose, None or absent ones are the defaults: outer classes first,
     then by class number; within; order; the first class of group background. threshold: None means 0.5. Raises ValueError for
-    unknown words, an order that isn't one of the targets, and a class painted before the one it lies in.
+    unknown words, an order that isn't one of the targets with a class, and a class painted before the one it lies in.
     """
     record = {key: value for key, value in (record or {}).items() if value is not None}
-    numbers = [classes.index(name) for name in targets]
-    holders = [_holders(number, classes) for number in numbers]
+    numbers = [None if name in classes.boundaries else classes.index(name) for name in targets]
+    holders = [() if number is None else _holders(number, classes) for number in numbers]
     containers = [next((numbers.index(h) for h in found if h in numbers), -1) for found in holders]
-    names = record.get("order") or [
-        targets[i] for i in sorted(range(len(targets)), key=lambda i: (len(holders[i]), numbers[i]))
-    ]
-    if sorted(names) != sorted(targets):
-        raise ValueError(
-            f"compose.order: expected each of {', '.join(targets)} once, found {', '.join(map(str, names))}."
-        )
+    painted = [i for i, number in enumerate(numbers) if number is not None]
+    names = record.get("order") or [targets[i] for i in sorted(painted, key=lambda i: (len(holders[i]), numbers[i]))]
+    if sorted(names) != sorted(targets[i] for i in painted):
+        expected = ", ".join(targets[i] for i in painted)
+        raise ValueError(f"compose.order: expected each of {expected} once, found {', '.join(map(str, names))}.")
     order = [list(targets).index(name) for name in names]
     for word, known in (("nested", NESTED), ("ties", TIES)):
         if record.get(word, known[0]) not in known:

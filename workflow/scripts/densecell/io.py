@@ -55,7 +55,7 @@ class StoreWriter:
     def __init__(self, group, array, folder, slices=None):
         self.group, self.array, self.folder = group, array, Path(folder)
         self.shape = array.shape
-        self.slab_depth = array.shards[0]
+        self.slab_depth, self.band_height = array.shards[:2]
         self.slices = tuple(slices or (0, self.shape[0]))
         self._unsynced = set()  # layers of shards that may not have reached the disk
 
@@ -64,12 +64,15 @@ class StoreWriter:
         first, last = self.slices
         return [(z, min(z + self.slab_depth, last)) for z in range(first, last, self.slab_depth)]
 
-    def write(self, start, slab):
-        """Write a slab (Z', Y, X) that begins at slice `start`. Raises ValueError for slices that aren't written here."""
+    def write(self, start, slab, row=0):
+        """Write a slab (Z', Y, X) that begins at slice `start`, or a band (Z', Y', X) of its rows from `row` on.
+
+        Bands begin at multiples of `band_height`. Raises ValueError for slices that aren't written here.
+        """
         stop = start + slab.shape[0]
         if start < self.slices[0] or stop > self.slices[1]:
             raise ValueError(f"{self.folder}: holds the slices {self.slices}, was given {start} to {stop}.")
-        self.array[start:stop] = slab
+        self.array[start:stop, row : row + slab.shape[1]] = slab
         self._unsynced |= set(range(start // self.slab_depth, -(-stop // self.slab_depth)))
 
     def sync(self):

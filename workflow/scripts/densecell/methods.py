@@ -7,6 +7,7 @@ from itertools import combinations
 
 from densecell.comparison import is_exact
 from densecell.ensembling import COLLAPSE_IOU
+from densecell.methods_objects import objects
 from densecell.methods_training import draws, networks, training
 from densecell.methods_words import ALIGNMENTS, NORMALIZATIONS, ROLES, SLICE_METHODS, by_value, listed, sizes
 from densecell.passport_words import plural, ranges
@@ -148,6 +149,11 @@ def decisions(p):
             f"The networks of {listed(names)} gave the probability of each target by itself (sigmoid); a target is where it is at least "
             f"{threshold:g}, in steps of 1/255; where several are, {wins}{inside}."
         )
+    for record in p.get("boundaries", ()):
+        sentences.append(
+            f"The target {record['name']} is the contour of each object of class {record['class']} in a slice, drawn "
+            f"{record['width_px']} px wide [@machireddy2023]; it belongs to no class."
+        )
     for record in p.get("compositions", ()):
         sentences.append(
             f"Composition {record['name']} joined the targets of {listed(record['ensembles'])} in the same way, at {record['threshold']:g}."
@@ -288,5 +294,6 @@ def sections(config, facts):
         ("Ensembles", ensembles(config, facts["runs"], facts["chosen"])),
         ("Prediction", prediction(config, facts["tiles"])),
         ("Evaluation", evaluation(config, facts["runs"])),
+        ("Objects", objects(config)),
         ("Software", software(facts["versions"])),
     ]

@@ -16,7 +16,8 @@ TILES = {
     "depth": "overlapping tiles, each voxel from where it lies deepest",
     "blend": "overlapping tiles, averaged with a tapered window",
 }
-SUFFIXES = (".ome.zarr", ".safetensors", ".tif", ".csv", ".json", ".png", ".html", ".mp4", ".md", ".bib")
+SUFFIXES = (".ome.zarr", ".safetensors", ".tif", ".nii.gz", ".csv", ".json", ".png", ".html", ".mp4", ".md", ".bib")
+SUFFIXES += (".glb", ".ply", ".stl", ".obj")
 # in the order of the chain, in which the steps are told
 WORDS = {**words_of_data.WORDS, **words_of_results.WORDS, **words_of_pictures.WORDS}
 
@@ -25,7 +26,10 @@ FILES = (
     ("phantom/*/image.tif", "a synthetic image stack"),
     ("phantom/*/labels.tif", "the true classes of a synthetic stack"),
     ("phantom/*/annotator_*.tif", "labels of a synthetic stack with mistakes as people make them"),
-    ("phantom/*/sparse/*", "a mask of one class in one slice of a synthetic stack, from its true classes"),
+    (
+        "phantom/*/sparse/*",
+        "a mask of one class, or the numbers of the cells, in one slice of a synthetic stack, from its truth",
+    ),
     ("phantom/*/features.csv", "a table of the true objects of a synthetic stack"),
     ("phantom/*/truth.csv", "the true drift and the destroyed slices of a synthetic stack"),
     ("phantom/*", "one number for each true object of a synthetic stack"),
@@ -46,6 +50,8 @@ FILES = (
     ("volumes/*/members/*", "the classes that one network predicts for each voxel of a whole volume"),
     ("volumes/*.tif", "the classes that an ensemble predicts for each voxel of a whole volume, as TIFF"),
     ("volumes/*", "the classes that an ensemble predicts for each voxel of a whole volume"),
+    ("instances/*/objects.csv", "where the objects of a volume lie and how large they are"),
+    ("meshes/*.csv", "a table of the surfaces of all objects of a volume"),
     ("snapshots/*", "what a network in training makes of one slice"),
     (
         "tables/confusion.csv",
@@ -57,6 +63,8 @@ FILES = (
         "tables/volume_fractions.csv",
         "the share that each class has of the volume of the cells, in the labels and in every prediction",
     ),
+    ("tables/objects.csv", "where the objects of all volumes lie and how large they are"),
+    ("tables/parents.csv", "which object lies in which, of all volumes"),
     ("tables/small_regions.csv", "the scores after small connected regions were removed from the predictions"),
     ("tables/summary.csv", "the numbers behind the summary"),
     ("methods.bib", "the citations of the paragraph on methods"),

@@ -1,4 +1,5 @@
-"""Sparse labels as people draw them: one mask per class and slice, of all its objects or, where the time ran out, of some."""
+"""Sparse labels as people draw them: one mask per class and slice, or the numbers of its objects; of all, or, where the time ran
+out, of some."""
 
 import numpy as np
 from scipy import ndimage
@@ -16,3 +17,14 @@ def draw_mask(labels, values, complete=True):
         drawn = 1 + np.argsort(-sizes, kind="stable")[::2]
         mask = np.isin(objects, drawn)
     return np.where(mask, 255, 0).astype(np.uint8)
+
+
+def draw_numbers(numbers, complete=True):
+    """Object numbers (Y, X) of a slice as they are drawn, in their type; 0 is none.
+
+    complete: all objects; otherwise every other one, the largest in the slice first.
+    """
+    if complete:
+        return numbers
+    values, sizes = np.unique(numbers[numbers > 0], return_counts=True)
+    return np.where(np.isin(numbers, values[np.argsort(-sizes, kind="stable")[::2]]), numbers, numbers.dtype.type(0))

@@ -12,6 +12,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from densecell.binning import bin_labels, binned_shape, binned_voxel_size_nm, count_classes
+from densecell.reduction import reduction_factors
 
 SLAB_BYTES = 2**28
 SMOOTHING = {"n_iter": 30, "pass_band": 0.03}  # windowed sinc (Taubin et al. 1996)
@@ -21,6 +22,7 @@ MARGIN = 1.08  # what the camera sees over what the turning box needs; leaves ro
 CELL = "cell surface"  # no class has a name with a space
 CELL_OPACITY = 0.13
 LIGHTS = (((0, 0, 1), 0.9), ((-0.5, 1, 0.6), 0.5))  # direction from the camera's point of view, intensity
+PEELS = 8  # layers of translucent surfaces that are sorted in each pixel
 MARK_PX = 14  # distance of the axis names from the box
 SUPERSAMPLING = 2  # pixels are means of 2 x 2: smoother edges at a third of the time of VTK's own
 SURFACE_LOOK = {"ambient": 0.28, "diffuse": 0.85, "specular": 0.4, "specular_power": 12, "smooth_shading": True}
@@ -28,18 +30,6 @@ OUTLINE_COLOR, BACKGROUND = "#808080", "white"
 
 
 # ------------------------------------------------------------------------------------------------------------ voxels
-def reduction_factors(shape, voxel_size_nm, max_voxels):
-    """Integer factors (z, y, x) that bring a volume to at most `max_voxels`, the finest axis first.
-
-    Axes of equal voxel size are reduced together. So voxels become isotropic before all axes get coarser.
-    """
-    factors = np.ones(3, int)
-    while np.prod(binned_shape(shape, factors), dtype=float) > max_voxels:
-        sizes = np.where(factors < shape, factors * np.array(voxel_size_nm, float), np.inf)
-        factors[np.isclose(sizes, sizes.min())] += 1
-    return tuple(int(f) for f in factors)
-
-
 def read_reduced(volume, n_classes, max_voxels):
     """A label volume as an array of at most `max_voxels`, read slab by slab, and what it is then.
 
@@ -138,11 +128,11 @@ class Scene:
     """Meshes in the outlined box of their region, seen by a camera that depends on the box and the picture's size only.
 
     meshes: {name: surface or None} from `class_surfaces`; colors: {name: (red, green, blue) uint8}; size_um: of the
-    box (z, y, x); width, height: of the pictures in px. `um_per_px` holds everywhere in the picture. Use it in a with
-    statement.
+    box (z, y, x); width, height: of the pictures in px; opacities: {name: 0..1}, 1 where not given, by which translucent
+    surfaces are drawn from back to front. `um_per_px` holds everywhere in the picture. Use it in a with statement.
     """
 
-    def __init__(self, meshes, colors, size_um, width, height):
+    def __init__(self, meshes, colors, size_um, width, height, opacities=None):
         z, y, x = size_um
         radius, tilt = np.hypot(x, y) / 2, np.radians(ELEVATION)
         half_height = radius * np.sin(tilt) + z / 2 * np.cos(tilt)
@@ -160,9 +150,11 @@ class Scene:
         self.actors = {}
         for name, mesh in meshes.items():
             if mesh is not None:
-                opacity = CELL_OPACITY if name == CELL else 1.0
+                opacity = CELL_OPACITY if name == CELL else (opacities or {}).get(name, 1.0)
                 color = np.asarray(colors[name]) / 255
                 self.actors[name] = self.plotter.add_mesh(mesh, color=color, opacity=opacity, **SURFACE_LOOK)
+        if opacities:
+            self.plotter.enable_depth_peeling(PEELS)
         self.plotter.disable_anti_aliasing()
         self.plotter.enable_parallel_projection()
         self.plotter.camera_set = True  # else the first picture would fit the camera to the meshes

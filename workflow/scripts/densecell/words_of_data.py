@@ -20,7 +20,7 @@ WORDS = {
         "{drawn.name} of {part[1]}",
         "slices {drawn.slices}",
         "The true classes were copied for single slices, as if someone had drawn them: {names} ({how}).",
-        "a mask of one class in one slice of a synthetic stack, from its true classes",
+        "a mask of one class, or the numbers of the cells, in one slice of a synthetic stack, from its truth",
     ),
     "import_volume": Words(
         "{part[1]}",
@@ -56,7 +56,7 @@ WORDS = {
     ),
     "bin_labels": Words(
         "{labels}",
-        "the most frequent class of each block of {binning:x} voxels",
+        "the most frequent class or object of each block of {binning:x} voxels",
         "Labels were binned: {how}.",
         "binned labels of a stack",
         ("binning", [1, 1, 1]),
@@ -100,7 +100,7 @@ WORDS = {
     ),
     "extract_targets": Words(
         "{target} of {part[1]}",
-        "the class with all that lies in it against the rest, where its label sources tell",
+        "a class with all that lies in it, or the contours of its objects, against the rest, where label sources tell",
         "Targets were made of the labels: {names} ({how}).",
         "where a class is, where it is not, and where that is unknown, in a region",
     ),

@@ -88,6 +88,86 @@ WORDS = {
         "all tissue ({how}).",
         "the share that each class has of the volume of the cells",
     ),
+    "segment_instances": Words(
+        "{part[2]} of {part[1]}",
+        "{method} of {class_name}, {connectivity} neighbors, from {min_volume_um3} µm³ on",
+        "The objects of a class were told apart and numbered ({each}).",
+        "the number of the object that each voxel belongs to",
+    ),
+    "export_nifti": Words(
+        "{part[1]}, {stem}",
+        "as NIfTI",
+        "The numbered objects were exported as NIfTI ({names}).",
+        "the numbered objects of a whole volume, as NIfTI",
+    ),
+    "export_panoptic": Words(
+        "{part[1]}, {stem}",
+        "linked, not copied",
+        "Image, classes and objects were put into one store for viewers ({names}).",
+        "a volume with its classes and objects as labels",
+    ),
+    "split_cells": Words(
+        "{objects} by {combination} in {part[1]}",
+        "pieces of at least {splitting.min_body_px} px",
+        "In each slice cells that touch were split with the cells that were drawn in a few slices ({names}).",
+        "the cells, or what is no cell yet, in each slice",
+    ),
+    "track_cells": Words(
+        "{class_name}, {part[4]}, in {part[1]}",
+        "IoU above {settings.min_iou} with the {settings.match} slice",
+        "Parts of cells took the number of what they overlap most, going out from the labelled slices, and islands that of the cell that they run into or "
+        "broke off ({each}).",
+        "the cells in 3D, tracked through the slices",
+    ),
+    "compare_instances": Words(
+        "{keys.objects} of {keys.volume} against {keys.reference}",
+        "voxels counted for each pair of objects",
+        "Objects were scored against known ones ({each}): Dice of each object, variation of information, adapted Rand error and matched objects.",
+        "how well objects agree with known ones",
+    ),
+    "summarize_splitting": Words(
+        "{stem}",
+        "by the Dice of each known cell",
+        "The ways to split cells were compared by the Dice of each known cell in slices that they were not made with.",
+        "the ways to split cells, by their scores",
+    ),
+    "assign_organelles": Words(
+        "{keys.objects} of {keys.volume}",
+        "the one of {keys.container} with more than half of the voxels",
+        "Each object was given to the one that most of it lies in, if that is more than half ({each}).",
+        "which object lies in which",
+    ),
+    "measure_contents": Words(
+        "{keys.objects} of {keys.volume}",
+        "voxel by voxel",
+        "What each object holds of every class was counted voxel by voxel ({names}), in the map of the ensemble and in those of its "
+        "single networks where they were kept.",
+        "the voxels of each class in each object and outside of all",
+    ),
+    "measure_morphology": Words(
+        "{keys.objects} of {keys.volume}",
+        "surfaces by marching cubes after a Gaussian of {settings.smoothing_voxels} voxels",
+        "Size and shape of each object were measured ({each}): volume from voxels; surface area, sphericity and solidity from a smoothed mesh.",
+        "the size and shape of each object",
+    ),
+    "measure_texture": Words(
+        "{keys.objects} of {keys.volume}",
+        "{settings.levels} gray levels, range: {settings.range}",
+        "The texture of each object was measured ({each}): co-occurrence of gray levels, zones of one level, pattern spectrum.",
+        "the texture of each object",
+    ),
+    "measure_neighbors": Words(
+        "{keys.objects} of {keys.volume}",
+        "in contact up to {settings.contact_nm} nm",
+        "The nearest neighbors of each object and the areas of contact were measured on the surfaces of voxels ({how}; {names}).",
+        "how far objects are from each other, and how much of them touches",
+    ),
+    "gather_contents": Words(
+        "{stem}",
+        "with the bias of each class in labelled regions",
+        "These numbers were set beside how far the same networks are from what people drew.",
+        "what each object holds of every class, with the spread over networks and the bias",
+    ),
     "gather_tables": Words(
         "{stem}",
         "one below the other",

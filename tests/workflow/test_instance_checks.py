@@ -1,0 +1,90 @@
+"""What a configuration may say about objects, and what is told about what it may not."""
+
+import pytest
+import workflow_runs as runs
+
+import configuration
+import instance_checks
+
+PRESETS = configuration.load_presets(runs.REPO / "config/presets.yaml")
+CELLS = {"name": "cells", "class": "cell", "ensemble": "hybrid"}
+MITOCHONDRIA = {"name": "mitochondria", "class": "mitochondrion", "ensemble": "hybrid", "within": "cells"}
+SPLIT = {**CELLS, "method": "split", "split": {"ids": "drawn", "combinations": ["mask", "flow"], "main": "flow"}}
+DRAWN = {"name": "drawn", "volume": "subject2", "path": "{results_dir}/phantom/subject2/cells.tif", "axes": "zyx"}
+
+
+def with_objects(*records, **labels):
+    """The tiny configuration with these objects and, of kind instance, numbered cells of its predicted volume."""
+    config = runs.read_config("tests/workflow/tiny.yaml")
+    default = runs.read_config("config.yaml")
+    config["labels"] = [*default["labels"], {**DRAWN, "kind": "instance", **labels}]
+    config["instances"] = list(records)
+    return {**default, **config}
+
+
+def found(*records, **labels):
+    return [f for f in configuration.check(with_objects(*records, **labels), PRESETS) if "instances" in f.path]
+
+
+def test_cells_with_mitochondria_in_them_are_sound():
+    assert found(CELLS, MITOCHONDRIA) == []
+
+
+def test_split_cells_are_sound():
+    assert found(SPLIT) == []
+
+
+def test_drawn_objects_are_sound():
+    assert found({"name": "drawn_cells", "class": "cell", "labels": "drawn"}) == []
+
+
+@pytest.mark.parametrize(
+    ("record", "path", "words"),
+    [
+        ({**CELLS, "ensemble": None}, "instances[0]", "neither"),
+        ({**CELLS, "labels": "drawn"}, "instances[0]", "ensemble and labels"),
+        ({**CELLS, "ensemble": "hybird"}, "instances[0].ensemble", "hybird"),
+        ({**CELLS, "ensemble": "unet"}, "instances[0].ensemble", "unet"),  # predicts no whole volume
+        ({**CELLS, "class": "cells"}, "instances[0].class", "cells"),
+        ({**CELLS, "volumes": ["subject1"]}, "instances[0].volumes[0]", "subject1"),
+        ({**CELLS, "reference": "subject2_truth"}, "instances[0].reference", "semantic"),
+        ({**CELLS, "within": "nuclei"}, "instances[0].within", "nuclei"),
+        ({**CELLS, "within": "cells"}, "instances[0].within", "cells in cells"),
+        ({**SPLIT, "split": {"combinations": ["mask"], "main": "mask"}}, "instances[0].split.ids", "nothing"),
+        ({**CELLS, "method": "watershed", "watershed": {"from": "probability"}}, "instances[0].watershed.from", "cell"),
+        (
+            {"name": "drawn", "class": "cell", "labels": "drawn", "method": "watershed"},
+            "instances[0].method",
+            "watershed",
+        ),
+    ],
+)
+def test_what_is_wrong_is_told_with_its_key(record, path, words):
+    (finding,) = found(record)
+    assert finding.path == path and words in finding.found
+
+
+def test_a_combination_with_a_border_needs_one():
+    record = {**SPLIT, "split": {**SPLIT["split"], "combinations": ["flow", "selective"]}}
+    (finding,) = found(record)
+    assert finding.path == "instances[0].split.combinations[1]" and "boundary" in finding.hint
+
+
+def test_the_main_combination_is_computed():
+    (finding,) = found({**SPLIT, "split": {**SPLIT["split"], "main": "overlay"}})
+    assert finding.path == "instances[0].split.main"
+
+
+def test_cells_that_are_split_have_numbers_in_their_own_volume():
+    (finding,) = found(SPLIT, volume="subject1")
+    assert finding.path == "instances[0].split.ids" and "subject1" in finding.found
+
+
+def test_containers_in_a_circle_are_told():
+    circle = [{**CELLS, "within": "mitochondria"}, MITOCHONDRIA]
+    assert [f.path for f in found(*circle)] == ["instances[0].within", "instances[1].within"]
+
+
+def test_volumes_of_objects():
+    config = configuration.resolve(with_objects(CELLS, {"name": "d", "class": "cell", "labels": "drawn"}), PRESETS)
+    assert [instance_checks.volumes_of(r, config) for r in config["instances"]] == [["subject2"], ["subject2"]]
