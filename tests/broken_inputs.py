@@ -77,5 +77,6 @@ def sections(folder, names):
         "labels": [label_source],
         "regions": regions,
         "prediction": {"full_volumes": []},
+        "instances": [],
         "results_dir": str(folder / "results"),
     }
