@@ -14,11 +14,11 @@ from pathlib import Path
 
 import yaml
 
-import configuration
-
 REPO = Path(__file__).resolve().parents[1]
 PROJECT = ("CITATION.cff", "config.yaml", "config", "envs", "profiles", "workflow")
-PROJECT += tuple(f"tests/workflow/{name}.yaml" for name in ("tiny", "tiny_paper", "tiny_sparse", "tiny_cells"))
+PROJECT += tuple(
+    f"tests/workflow/{name}.yaml" for name in ("tiny", "tiny_paper", "tiny_sparse", "tiny_cells", "tiny_tumor")
+)
 TINY = ("--configfile", "tests/workflow/tiny.yaml")
 TINY_PAPER = (*TINY, "tests/workflow/tiny_paper.yaml")
 TARGETS = ("all", "paper_figures", "renderings", "videos")
@@ -111,6 +111,8 @@ def merge(below, above):
 
 def read_config(*names):
     """The content of configuration files of the project, merged onto config.yaml."""
+    import configuration  # not at the top: dry runs are forked off this module, and an outer workflow may have its own of this name
+
     config, merged = yaml.safe_load((REPO / "config.yaml").read_text()), {}
     for name in names:
         merged = merge(merged, yaml.safe_load((REPO / name).read_text()))
