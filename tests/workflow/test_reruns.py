@@ -16,7 +16,7 @@ SCORES = (
 CONTENTS = "gather_contents plot_contents/* "
 FRACTIONS = "gather_volume_fractions plot_volume_fractions write_summary plot_annotators/* " + CONTENTS
 OBJECTS = (
-    "segment_instances/* compare_instances/* export_panoptic/* assign_organelles/* measure_contents/* measure_morphology/* "
+    "segment_instances/* compare_instances/* export_panoptic/* export_nifti/* assign_organelles/* measure_contents/* measure_morphology/* "
     "measure_neighbors/* measure_texture/* gather_instances/* plot_object_features/* plot_objects_per_container/* "
     "plot_fenestrations/* export_meshes/* write_object_page/* " + CONTENTS
 )
