@@ -10,7 +10,7 @@ import verify_results
 from densecell import files, passport, passport_text
 
 pytestmark = pytest.mark.slow
-KINDS = (".tif", ".png", ".csv", ".json", ".html", ".bib", ".safetensors", ".ome.zarr")
+KINDS = (".tif", ".png", ".csv", ".json", ".html", ".bib", ".safetensors", ".ome.zarr", ".nii.gz", ".glb", ".ply")
 FROM_NOTHING = {"make_phantom", "make_tumor_phantom", "plot_network"}  # scripts that read no file
 
 

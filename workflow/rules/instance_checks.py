@@ -36,7 +36,7 @@ def volumes_of(record, config):
         known = [labels[record["labels"]]["volume"]] if record["labels"] in labels else []
     else:
         known = _predicted(record["ensemble"], config)
-    return [v for v in known if record["volumes"] is None or v in record["volumes"]]
+    return [v for v in known if v is not None and (record["volumes"] is None or v in record["volumes"])]
 
 
 def _predicted(name, config):

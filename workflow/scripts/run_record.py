@@ -34,6 +34,11 @@ DISTRIBUTIONS = {
     "pyvista": "pyvista",
     "vtkmodules": "vtk",
     "imageio_ffmpeg": "imageio-ffmpeg",
+    "cv2": "opencv-python-headless",
+    "trimesh": "trimesh",
+    "fast_simplification": "fast-simplification",
+    "plotly": "plotly",
+    "nibabel": "nibabel",
 }  # imported name -> name in requirements.txt
 STARTED, CLOCK = (
     datetime.datetime.now(datetime.UTC),
