@@ -180,9 +180,8 @@ def edges(params):
 
 def fill(template, path, params, n_parents=0):
     """A template with the parameters of one output at `path`."""
-    parts, keys = path.split("/"), params.get("keys") or {}
-    settings = params.get("settings")
-    stitch = settings.get("stitch") if isinstance(settings, dict) else None
+    parts = path.split("/")
+    keys, settings = (found if isinstance(found, dict) else {} for found in map(params.get, ("keys", "settings")))
     name = stem(parts[-1])
     about = {
         "part": parts + [""] * 3,
@@ -192,7 +191,7 @@ def fill(template, path, params, n_parents=0):
         "budget": budget(params),
         "sparse": sparse(params),
         "edges": edges(params),
-        "tiles": TILES.get(stitch, "tiles of an unknown kind"),
+        "tiles": TILES.get(settings.get("stitch"), "tiles of an unknown kind"),
         "folder": "/".join(parts[:-1]),
         "place": keys.get("region") or f"the whole volume {keys.get('volume', '')}",
     }
