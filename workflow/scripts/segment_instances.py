@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from command_line import Arguments, json_argument, run
-from densecell import io
+from densecell import files, io
 from densecell.classes import Classes
 from densecell.instances import ClassMask, Components, Drawn, Numbered
 from densecell.parallel import in_order
@@ -67,6 +67,25 @@ def objects_of(volume, args, scratch):
     return Numbered(parts, args.min_volume_um3), facts
 
 
+def write_objects(args):
+    """Number the objects and write their store and their table."""
+    volume = io.open_volume(args.labels)
+    Path(args.output).parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=Path(args.output).parent) as scratch:
+        objects, facts = objects_of(volume, args, scratch)
+        table = objects.objects.table()
+        facts |= {"n_removed": objects.n_removed, "removed_um3": objects.removed_um3}
+        attributes = {"kind": "instance", "class": args.class_name, "n_objects": len(table), "instances": facts}
+        grid = (volume.voxel_size_nm, volume.origin_nm)
+        with io.new_volume(args.output, volume.shape, np.uint32, *grid, args.record, attributes=attributes) as store:
+            progress = Progress(len(objects.slabs), "slabs")
+            slabs = in_order(objects.labels, range(len(objects.slabs)), at_once(volume, args.threads))
+            for (start, _), slab in zip(objects.slabs, slabs):
+                store.write(start, slab)
+                progress.step()
+    io.write_table(args.objects, table, args.record)
+
+
 def main(argv=None):
     arguments = Arguments(__doc__)
     arguments.input("labels", "class map (OME-Zarr, uint8, 255 = unlabelled) or drawn numbers (uint32)")
@@ -83,21 +102,11 @@ def main(argv=None):
     args = arguments.parse(argv)
     io.use_threads(args.threads)
 
-    volume = io.open_volume(args.labels)
-    Path(args.output).parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=Path(args.output).parent) as scratch:
-        objects, facts = objects_of(volume, args, scratch)
-        table = objects.objects.table()
-        facts |= {"n_removed": objects.n_removed, "removed_um3": objects.removed_um3}
-        attributes = {"kind": "instance", "class": args.class_name, "n_objects": len(table), "instances": facts}
-        grid = (volume.voxel_size_nm, volume.origin_nm)
-        with io.new_volume(args.output, volume.shape, np.uint32, *grid, args.record, attributes=attributes) as store:
-            progress = Progress(len(objects.slabs), "slabs")
-            slabs = in_order(objects.labels, range(len(objects.slabs)), at_once(volume, args.threads))
-            for (start, _), slab in zip(objects.slabs, slabs):
-                store.write(start, slab)
-                progress.step()
-    io.write_table(args.objects, table, args.record)
+    try:
+        write_objects(args)
+    except OSError as error:  # the scratch file may fill the disk, too
+        files.tell_full_disk(args.output, error)
+        raise
 
 
 if __name__ == "__main__":

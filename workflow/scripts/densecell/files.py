@@ -245,7 +245,7 @@ def _check_space(path, expected_bytes):
         )
 
 
-def _tell_full_disk(path, error):
+def tell_full_disk(path, error):
     """Raise an error in words if `error` says that the disk, or the user's part of it, is full."""
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         text = f"the disk is full: {path} could not be written. Free some space or set results_dir to a larger disk"
@@ -282,7 +282,7 @@ def writing(path, record=None, folder=False, expected_bytes=0, unfinished=None):
             sync(file)
     except BaseException as error:  # SIGTERM and Ctrl-C too
         remove(partial)
-        _tell_full_disk(path, error)
+        tell_full_disk(path, error)
         raise
     if _has_sidecar(path):
         remove(sidecar_path(path))
@@ -295,7 +295,7 @@ def writing(path, record=None, folder=False, expected_bytes=0, unfinished=None):
             write_sidecar(path, content, record)
         except OSError as error:  # not even room for this
             remove(path)
-            _tell_full_disk(path, error)
+            tell_full_disk(path, error)
             raise
     sync(path.parent)
     remove(stale)
