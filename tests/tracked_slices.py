@@ -2,9 +2,10 @@
 
 import numpy as np
 
+from densecell.propagation import nearest_labelled
 from densecell.region_graph import GraphBuilder, fused, regions_of, with_protrusions
 from densecell.slice_regions import painted, runs_of
-from densecell.tracking import nearest_labelled, track
+from densecell.tracking import track
 
 SETTINGS = {"min_iou": 0.3, "match": "previous", "vote": "most", "merge_tracks": False, "bidirectional": False}
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from tracked_slices import SETTINGS, empty, graph_of, sliced, tracked
 
-from densecell.tracking import best_of, nearest_labelled, resolve, track
+from densecell.tracking import best_of, resolve, track
 
 
 def test_toy_of_the_specification():
@@ -14,13 +14,6 @@ def test_toy_of_the_specification():
     graph = graph_of(sliced([a, b], np.zeros((2, 6, 8))), [0, 0])
     assert list(zip(graph.lower, graph.upper, graph.shared)) == [(0, 2, 6), (1, 3, 2)]
     np.testing.assert_allclose(graph.iou_upper, [6 / 12, 2 / 6])
-
-
-def test_the_nearest_labelled_slice_is_the_lower_of_two():
-    assert nearest_labelled(7, [5, 1]).tolist() == [1, 1, 1, 1, 5, 5, 5]
-    for labelled in ([], [7], [-1]):
-        with pytest.raises(ValueError, match="labelled slices: expected one or more of 0 to 6"):
-            nearest_labelled(7, labelled)
 
 
 def test_a_cell_keeps_the_number_of_the_slice_before_whatever_the_split_says():

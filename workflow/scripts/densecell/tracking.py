@@ -43,16 +43,6 @@ def best_of(keys, iou, numbers):
 
 
 # ------------------------------------------------------------------------------------------------------ parts of cells
-def nearest_labelled(n_slices, labelled):
-    """The labelled slice nearest to each of n_slices; of two equally near ones the lower. ValueError for none, or outside."""
-    labelled = np.unique(np.asarray(labelled, np.int64))
-    if not len(labelled) or labelled[0] < 0 or labelled[-1] >= n_slices:
-        raise ValueError(
-            f"labelled slices: expected one or more of 0 to {n_slices - 1}, found {labelled.tolist()}; split the cells again"
-        )
-    return labelled[np.abs(np.arange(n_slices)[:, None] - labelled).argmin(axis=1)]
-
-
 def track_cells(graph, nearest, min_iou=0.3, match="previous"):
     """The cell of each region that is a part of one: (n,) int64, 0 where it is none, and for islands.
 
