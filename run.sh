@@ -68,4 +68,5 @@ done
 if [ ! -f "$report" ] || [ -n "$(find "$results/figures" "$results/tables" -newer "$report" -type f 2>/dev/null | head -n 1)" ]; then
   snakemake "$@" --quiet all --report "$report"
 fi
+python workflow/scripts/finish_report.py "$report"
 echo "densecell: the report is $report"

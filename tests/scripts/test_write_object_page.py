@@ -8,6 +8,7 @@ import object_inputs as made_up
 import pytest
 
 import export_meshes
+import finish_report
 import write_object_page
 from densecell import files, io, raw_formats
 
@@ -181,11 +182,13 @@ def test_page_works_within_the_frame_of_a_report(page, picture, inputs):
     line = "<script>setInterval(() => parent.postMessage(document.body.dataset.drawn || '', '*'), 200);</script>"
     text, end = (inputs / "page.html").read_text().rsplit("</body>", 1)
     encoded = base64.b64encode(f"{text}{line}</body>{end}".encode()).decode()
-    frame = inputs / "frame.html"
+    report = inputs / "report.html"
     told = "<script>onmessage = event => { document.title = event.data; };</script>"
-    frame.write_text(f"<html><body>{told}<iframe width=800 height=500 src='data:text/html;base64,{encoded}'></iframe>")
-    page.open(frame.as_uri())
-    page.wait_for("document.title === 'yes'")
+    frame = f"<iframe width=800 height=500 src='data:text/html;base64,{encoded}'></iframe>"
+    report.write_text(f"<html><head>{told}</head><body>{frame}</body></html>")
+    finish_report.main([str(report)])
+    page.open(report.as_uri())
+    page.wait_for("document.title === 'yes'", seconds=60)
     assert page.problems == [] and page.asked_elsewhere() == []
     page.open((inputs / "page.html").as_uri())
     page.wait_for("document.body.dataset.drawn")

@@ -29,7 +29,7 @@ HELPERS = {
     "training_inputs",
     "watchdog",
 }  # modules that scripts share
-OUTSIDE_RULES = {"verify_results", "explain_result", "check_setup", "export_crate"}  # run by ./run.sh
+OUTSIDE_RULES = {"verify_results", "explain_result", "check_setup", "export_crate", "finish_report"}  # run by ./run.sh
 SCRIPT_NAMES = sorted({p.stem for p in SCRIPTS.glob("*.py")} - HELPERS)
 
 ON_TORCH = {
