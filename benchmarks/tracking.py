@@ -1,6 +1,6 @@
 """What do splitting, tracking and measuring cells cost on slices of full size, and how many islands reach their cell?
 
-Cost: processor seconds per slice and peak memory of the scripts, each in a process of its own, on synthetic stacks of two depths: cells
+Cost: seconds per slice and peak memory of the scripts, each in a process of its own, on synthetic stacks of two depths: cells
 with gaps, islands between them, all drifting. Seconds per slice are the difference of the two depths, so that the start is left
 out; memory that does not grow with the depth is that of slices and tables. Morphology is that of balls in one volume.
 
@@ -48,21 +48,22 @@ WAYS = {
     "+ protrusions": PAPER | BEST,
 }
 EIGHT = np.ones((3, 3), bool)
-STARTER = """import resource, subprocess, sys
+STARTER = """import resource, subprocess, sys, time
+start = time.perf_counter()
 done = subprocess.run(sys.argv[1:], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-used = resource.getrusage(resource.RUSAGE_CHILDREN)
-print(used.ru_utime + used.ru_stime, used.ru_maxrss) if done.returncode == 0 else print(done.stdout)
+seconds, used = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
+print(seconds, used.ru_utime + used.ru_stime, used.ru_maxrss) if done.returncode == 0 else print(done.stdout)
 sys.exit(done.returncode)"""
 
 
 def run_alone(script, *arguments):
-    """(processor seconds, peak MB) of a script in a process of its own. Raises RuntimeError with its output when it fails."""
+    """(seconds, processor seconds, peak MB) of a script in a process of its own. Raises RuntimeError with its output when it fails."""
     command = [sys.executable, "-c", STARTER, sys.executable, str(SCRIPTS / f"{script}.py"), *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(f"{script} failed:\n{done.stdout}{done.stderr}")
-    seconds, kib = done.stdout.split()
-    return float(seconds), int(kib) * 1024 / 1e6
+    seconds, processor, kib = done.stdout.split()
+    return float(seconds), float(processor), int(kib) * 1024 / 1e6
 
 
 # ---------------------------------------------------------------------------------------------------------------- cost
@@ -94,14 +95,14 @@ class Tissue:
 
 
 def write_stack(folder, depth, tissue):
-    """All that splitting and tracking read, in `folder`, slab by slab; slice 0 is labelled."""
-    shape = (depth, *tissue.cells.shape)
+    """All that splitting and tracking read, in `folder`, slab by slab; the slice in the middle is labelled, so that two walks begin."""
+    shape, labelled = (depth, *tissue.cells.shape), depth // 2
     kinds = {"cells": np.uint32, "islands": np.uint8, "image": np.uint8, "class_map": np.uint8, "ids": np.uint32}
     fills = {"ids": UNLABELLED_INSTANCE}
     with contextlib.ExitStack() as stack:
         stores = {}
         for name, dtype in kinds.items():
-            attributes = {"slices": [0]} if name == "ids" else {}
+            attributes = {"slices": [labelled]} if name == "ids" else {}
             options = {"record": {}, "fill_value": fills.get(name, 0), "attributes": attributes}
             stores[name] = stack.enter_context(io.new_volume(folder / f"{name}.ome.zarr", shape, dtype, VOXEL_NM, **options))  # fmt: skip
         for start, stop in stores["cells"].slabs():
@@ -110,9 +111,10 @@ def write_stack(folder, depth, tissue):
                 stores[name].write(start, slab)
             stores["class_map"].write(start, ((planes[0] > 0) | (planes[1] > 0)).astype(np.uint8))
             ids = np.full(planes[0].shape, UNLABELLED_INSTANCE, np.uint32)
-            ids[np.arange(start, stop) == 0] = planes[0][np.arange(start, stop) == 0]
+            drawn = np.arange(start, stop) == labelled
+            ids[drawn] = planes[0][drawn]
             stores["ids"].write(start, ids)
-    io.write_table(folder / "split.csv", pd.DataFrame({"z": range(depth), "labelled_z": 0}), {})
+    io.write_table(folder / "split.csv", pd.DataFrame({"z": range(depth), "labelled_z": labelled}), {})
 
 
 def stores_of(folder, *names):
@@ -137,7 +139,7 @@ def stages(folder, threads):
 
 
 def stage_costs(args, work):
-    """[row] of each stage: processor seconds per slice, MB at both depths."""
+    """[row] of each stage: seconds and processor seconds per slice, MB at both depths."""
     tissue, found = Tissue(*args.slice, args.cells), {}
     for depth in args.depths:
         folder = work / str(depth)
@@ -147,11 +149,12 @@ def stage_costs(args, work):
             found.setdefault(name, []).append(run_alone(command[0], *command[1]))
             print(f"{depth} slices, {name}: {found[name][-1]}", file=sys.stderr, flush=True)
     steps = args.depths[-1] - args.depths[0]
-    return [[n, (f[-1][0] - f[0][0]) / steps, *(mb for _, mb in f)] for n, f in found.items()]
+    per_slice = {n: [(last - first) / steps for first, last in zip(*f)][:2] for n, f in found.items()}
+    return [[n, *per_slice[n], *(mb for *_, mb in f)] for n, f in found.items()]
 
 
 def morphology_cost(args, work):
-    """(processor seconds, MB, number of objects) of measure_morphology on balls in a cube."""
+    """(seconds, processor seconds, MB, number of objects) of measure_morphology on balls in a cube."""
     n = round(args.objects ** (1 / 3))
     pitch = args.side // n
     z, y, x = (np.arange(args.side) % pitch - pitch / 2 + 0.5 for _ in range(3))
@@ -245,10 +248,10 @@ def main(argv=None):
     parser.add_argument("--only", choices=["cost", "islands"], help="one of the two parts; default both")
     parser.add_argument("--slice", type=int, nargs=2, default=[4000, 6000], help="pixels of a slice (y, x)")
     parser.add_argument("--cells", type=int, default=150, help="in a slice")
-    parser.add_argument("--depths", type=int, nargs=2, default=[8, 16], help="slices of the two stacks")
+    parser.add_argument("--depths", type=int, nargs=2, default=[32, 64], help="slices of the two stacks")
     parser.add_argument("--objects", type=int, default=1000, help="of the morphology")
     parser.add_argument("--side", type=int, default=500, help="of the volume of these objects")
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=2, help="of splitting and morphology")
     parser.add_argument("--shape", type=int, nargs=3, default=[160, 1100, 1100], help="of the phantom (z, y, x)")
     parser.add_argument("--filopodia", type=int, default=60)
     parser.add_argument("--labelled", type=int, default=8, help="slices of the phantom")
@@ -262,10 +265,10 @@ def main(argv=None):
     with tempfile.TemporaryDirectory() as work:
         if args.only != "islands":
             rows = stage_costs(args, Path(work))
-            columns = ["stage", "processor seconds per slice", *(f"MB at {d} slices" for d in args.depths)]
-            seconds, megabytes, n_objects = morphology_cost(args, Path(work))
-            notes = [f"Slices of {args.slice[1]} x {args.slice[0]}, {args.cells} cells and up to {2 * args.cells} islands in each; {args.threads} thread{'s' if args.threads > 1 else ''}. Morphology of {n_objects:,} balls in {args.side}^3 voxels: {seconds:.1f} processor seconds with the start, {megabytes:.0f} MB."]  # fmt: skip
-            measuring.report("tracking", columns, rows, args, notes=notes, morphology=[seconds, megabytes, n_objects])
+            columns = ["stage", "seconds per slice", "processor seconds per slice", *(f"MB at {d} slices" for d in args.depths)]
+            seconds, processor, megabytes, n_objects = morphology_cost(args, Path(work))
+            notes = [f"Slices of {args.slice[1]} x {args.slice[0]}, {args.cells} cells and up to {2 * args.cells} islands in each; {args.threads} thread{'s' if args.threads > 1 else ''} in splitting and morphology, one in tracking. Morphology of {n_objects:,} balls in {args.side}^3 voxels: {seconds:.1f} s ({processor:.1f} processor seconds) with the start, {megabytes:.0f} MB."]  # fmt: skip
+            measuring.report("tracking", columns, rows, args, notes=notes, morphology=[seconds, processor, megabytes, n_objects])
         if args.only != "cost":
             rows, facts = reached(args, Path(work))
             columns = ["tracking", "of all islands", "of islands that the mask shows", "of all other voxels of cells"]

@@ -138,15 +138,18 @@ class Work:
 
 
 def in_slabs(slices, depth, n_slices, shape_yx):
-    """Join slices that come in order: yields (first z, cells, islands, rows) of each slab of `depth` slices."""
-    cells, islands, rows = [], [], []
+    """Join slices that come in order: yields (first z, cells, islands, rows) of each slab of `depth` slices.
+
+    The arrays hold the next slab once the next one is asked for.
+    """
+    cells, islands = (np.zeros((min(depth, n_slices), *shape_yx), kind) for kind in (np.uint32, np.uint8))
+    rows = []
     for z, data, row in slices:
-        for kept, plane in zip((cells, islands), unpacked(data, shape_yx)):
-            kept.append(plane)
+        cells[len(rows)], islands[len(rows)] = unpacked(data, shape_yx)
         rows.append(row)
         if (z + 1) % depth == 0 or z + 1 == n_slices:
-            yield z + 1 - len(cells), np.stack(cells), np.stack(islands), rows
-            cells, islands, rows = [], [], []
+            yield z + 1 - len(rows), cells[: len(rows)], islands[: len(rows)], rows
+            rows = []
 
 
 def gray_limits(image):
