@@ -265,10 +265,12 @@ def main(argv=None):
     with tempfile.TemporaryDirectory() as work:
         if args.only != "islands":
             rows = stage_costs(args, Path(work))
-            columns = ["stage", "seconds per slice", "processor seconds per slice", *(f"MB at {d} slices" for d in args.depths)]
+            memory = [f"MB at {d} slices" for d in args.depths]
+            columns = ["stage", "seconds per slice", "processor seconds per slice", *memory]
             seconds, processor, megabytes, n_objects = morphology_cost(args, Path(work))
             notes = [f"Slices of {args.slice[1]} x {args.slice[0]}, {args.cells} cells and up to {2 * args.cells} islands in each; {args.threads} thread{'s' if args.threads > 1 else ''} in splitting and morphology, one in tracking. Morphology of {n_objects:,} balls in {args.side}^3 voxels: {seconds:.1f} s ({processor:.1f} processor seconds) with the start, {megabytes:.0f} MB."]  # fmt: skip
-            measuring.report("tracking", columns, rows, args, notes=notes, morphology=[seconds, processor, megabytes, n_objects])
+            facts = [seconds, processor, megabytes, n_objects]
+            measuring.report("tracking", columns, rows, args, notes=notes, morphology=facts)
         if args.only != "cost":
             rows, facts = reached(args, Path(work))
             columns = ["tracking", "of all islands", "of islands that the mask shows", "of all other voxels of cells"]
