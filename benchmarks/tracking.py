@@ -95,14 +95,14 @@ class Tissue:
 
 
 def write_stack(folder, depth, tissue):
-    """All that splitting and tracking read, in `folder`, slab by slab; the slice in the middle is labelled, so that two walks begin."""
-    shape, labelled = (depth, *tissue.cells.shape), depth // 2
+    """All that splitting and tracking read, in `folder`, slab by slab; a slice of each half is labelled: two threads have a half each."""
+    shape, labelled = (depth, *tissue.cells.shape), [depth // 4, depth // 4 + depth // 2]
     kinds = {"cells": np.uint32, "islands": np.uint8, "image": np.uint8, "class_map": np.uint8, "ids": np.uint32}
     fills = {"ids": UNLABELLED_INSTANCE}
     with contextlib.ExitStack() as stack:
         stores = {}
         for name, dtype in kinds.items():
-            attributes = {"slices": [labelled]} if name == "ids" else {}
+            attributes = {"slices": labelled} if name == "ids" else {}
             options = {"record": {}, "fill_value": fills.get(name, 0), "attributes": attributes}
             stores[name] = stack.enter_context(io.new_volume(folder / f"{name}.ome.zarr", shape, dtype, VOXEL_NM, **options))  # fmt: skip
         for start, stop in stores["cells"].slabs():
@@ -111,10 +111,11 @@ def write_stack(folder, depth, tissue):
                 stores[name].write(start, slab)
             stores["class_map"].write(start, ((planes[0] > 0) | (planes[1] > 0)).astype(np.uint8))
             ids = np.full(planes[0].shape, UNLABELLED_INSTANCE, np.uint32)
-            drawn = np.arange(start, stop) == labelled
+            drawn = np.isin(np.arange(start, stop), labelled)
             ids[drawn] = planes[0][drawn]
             stores["ids"].write(start, ids)
-    io.write_table(folder / "split.csv", pd.DataFrame({"z": range(depth), "labelled_z": labelled}), {})
+    nearest = np.repeat(labelled, depth // 2)
+    io.write_table(folder / "split.csv", pd.DataFrame({"z": range(depth), "labelled_z": nearest}), {})
 
 
 def stores_of(folder, *names):
@@ -248,7 +249,7 @@ def main(argv=None):
     parser.add_argument("--only", choices=["cost", "islands"], help="one of the two parts; default both")
     parser.add_argument("--slice", type=int, nargs=2, default=[4000, 6000], help="pixels of a slice (y, x)")
     parser.add_argument("--cells", type=int, default=150, help="in a slice")
-    parser.add_argument("--depths", type=int, nargs=2, default=[32, 64], help="slices of the two stacks")
+    parser.add_argument("--depths", type=int, nargs=2, default=[8, 16], help="slices of the two stacks, even")
     parser.add_argument("--objects", type=int, default=1000, help="of the morphology")
     parser.add_argument("--side", type=int, default=500, help="of the volume of these objects")
     parser.add_argument("--threads", type=int, default=2, help="of splitting and morphology")

@@ -106,7 +106,10 @@ def test_equal_objects_under_other_numbers_are_perfect_but_by_id():
 
 def test_unlabelled_voxels_never_count():
     reference = np.where(np.arange(10) < 5, REFERENCE[0], UNLABELLED_INSTANCE).astype(np.uint32)
-    pd.testing.assert_frame_equal(pairs_of(reference, PREDICTED[0]), pairs_of(REFERENCE[0, :5], PREDICTED[0, :5]))
+    first = pairs_of(REFERENCE[0, :5], PREDICTED[0, :5])
+    pd.testing.assert_frame_equal(pairs_of(reference, PREDICTED[0]), first)
+    predicted = np.where(np.arange(10) < 5, PREDICTED[0], UNLABELLED_INSTANCE).astype(np.uint32)
+    pd.testing.assert_frame_equal(pairs_of(REFERENCE[0], predicted), first)
 
 
 def test_slabs_in_any_order_give_the_same_table():
@@ -145,3 +148,10 @@ def test_no_known_object_leaves_means_undefined():
 def test_volumes_of_other_sizes_are_refused():
     with pytest.raises(ValueError, match=r"expected reference and objects of one size, found \(2,\) and \(3,\)"):
         PairCounts().add(np.zeros(2), np.zeros(3))
+
+
+def test_an_orphan_is_never_the_known_object_with_its_number():
+    pairs = pairs_of([[1, 1, 2, 2]], [[1, 1, 2, 2]])
+    assert dice_of_objects(pairs)["dice_by_id"].tolist() == [1, 1]
+    found = dice_of_objects(pairs, first_orphan=2)
+    assert found["dice_by_id"].tolist() == [1, 0] and found["dice_by_overlap"].tolist() == [1, 1]

@@ -196,3 +196,15 @@ def test_a_line_does_not_wander_from_slice_to_slice():
 
     found = result("frames", Walk(0, tuple(range(12))), read)
     assert accuracy({0: found[11]}, 0) == accuracy({0: found[0]}, 0) > 0.99
+
+
+@pytest.mark.parametrize("combination", ["frames", "selective"])
+def test_upward_and_downward_begin_with_what_was_drawn_not_with_its_split(combination):
+    def read(z):
+        slice_ = stack_slice(z)
+        slice_.mask[:, 110:] &= z != 2  # the right cell is missing in the mask of the labelled slice
+        return slice_
+
+    upward = result(combination, Walk(2, (2, 3, 4)), read)
+    downward = result(combination, Walk(2, (1, 0)), read)
+    assert min(accuracy(found, z) for found, z in [(upward, 3), (upward, 4), (downward, 1), (downward, 0)]) > 0.97

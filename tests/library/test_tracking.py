@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from tracked_slices import SETTINGS, empty, graph_of, sliced, tracked
 
+from densecell.propagation import nearest_labelled
 from densecell.tracking import best_of, resolve, track
 
 
@@ -248,3 +249,35 @@ def test_an_unknown_match_is_refused_by_its_key():
 def test_too_high_numbers_are_refused():
     with pytest.raises(ValueError, match=r"cells: expected numbers below 2147483648, found 2147483648"):
         sliced([np.full((2, 2), 2**31, np.uint32)], [np.zeros((2, 2))])
+
+
+def test_beyond_a_slice_without_cells_the_numbers_of_the_split_hold():
+    cells, islands = empty(8)
+    cells[:, 2:6, 2:12], cells[:, 2:6, 15:25] = 3, 7
+    whole = cells.copy()
+    cells[4] = 0
+    volume, found = tracked(cells, islands, labelled=[0])
+    np.testing.assert_array_equal(volume, cells)
+    assert len(found.tracks) == 0
+    cells[5:] = np.where(whole[5:] == 3, 7, np.where(whole[5:] == 7, 3, 0))  # what the split says is all that is known
+    np.testing.assert_array_equal(tracked(cells, islands, labelled=[0])[0], cells)
+
+
+@pytest.mark.parametrize("numbers", [(6, 2), (2, 6)])
+@pytest.mark.parametrize("meets", [True, False])
+def test_of_two_cells_that_overlap_an_island_alike_the_smaller_number_wins(numbers, meets):
+    cells, islands = empty(2)
+    island, whole = (0, 1) if meets else (1, 0)
+    cells[whole, 2:4, 5:15], cells[whole, 4:6, 5:15] = numbers
+    islands[island, 2:6, 5:15] = 1
+    volume, _ = tracked(cells, islands, labelled=[whole])
+    assert (volume[island, 2:6, 5:15] == 2).all()
+
+
+def test_orphans_get_numbers_above_a_drawn_cell_that_was_lost():
+    cells, islands = empty(3)
+    cells[:, 2:6, 2:8], islands[2, 8:10, 20:24] = 1, 1
+    nearest = nearest_labelled(3, [0])
+    graph = graph_of(sliced(cells, islands), nearest)
+    assert track(graph, nearest, SETTINGS).first_orphan == 2
+    assert track(graph, nearest, SETTINGS, largest_drawn=9).first_orphan == 10

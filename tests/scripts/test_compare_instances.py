@@ -11,11 +11,14 @@ from densecell.classes import UNLABELLED_INSTANCE
 KEYS = {"volume": "a", "objects": "cells", "class": "cell", "reference": "drawn", "combination": "mask"}
 
 
-def run(tmp_path, objects, reference, labelled=(), threads=1):
-    attributes = {"labelled_slices": list(labelled)} if labelled else {}
+def run(tmp_path, objects, reference, labelled=(), threads=1, left_out=None, **more):
+    attributes = {"labelled_slices": list(labelled), **more} if labelled or more else {}
     made = stacks.save(tmp_path / "objects.ome.zarr", objects.astype(np.uint32), attributes=attributes)
     known = stacks.save(tmp_path / "reference.ome.zarr", reference.astype(np.uint32))
     arguments = ["--objects", made, "--reference", known, "--keys", json.dumps(KEYS), "--threads", threads]
+    if left_out is not None:
+        facts = {"left_out_slices": list(left_out)}
+        arguments += ["--image", stacks.save(tmp_path / "image.ome.zarr", reference.astype(np.uint8), attributes=facts)]
     compare_instances.main([str(a) for a in [*arguments, "--output", tmp_path / "metrics.csv"]])
     return io.read_table(tmp_path / "metrics.csv")
 
@@ -64,3 +67,16 @@ def test_another_size_is_refused(tmp_path):
     objects, reference = volumes()
     with pytest.raises(ValueError, match=r"expected the size of .*, \(20, 8, 9\), found \(19, 8, 9\)"):
         run(tmp_path, objects, reference[1:])
+
+
+def test_slices_that_the_alignment_left_out_do_not_count(tmp_path):
+    objects, reference = volumes()
+    assert value(run(tmp_path, objects, reference, left_out=range(10, 20)), "dice_by_id", 2) == 1
+    assert value(run(tmp_path, objects, reference, left_out=[]), "dice_by_id", 2) == 2 / 3
+    with pytest.raises(ValueError, match=r"outside of the 20 slices that the .* or that the alignment left out"):
+        run(tmp_path, objects, reference, labelled=range(10), left_out=range(10, 20))
+
+
+def test_an_orphan_is_not_the_known_object_with_its_number(tmp_path):
+    objects, reference = volumes()
+    assert value(run(tmp_path, objects, reference, first_orphan=2), "dice_by_id", 2) == 0

@@ -18,7 +18,7 @@ CLASSES = [
 SPLITTING = {"min_cell_px": 50, "min_body_px": 60, "border_px": 5, "snap_px": 20}
 SHAPE = (20, 100, 240)
 LABELLED = (3, 14)
-LEFT, RIGHT = 4_000_000_000, 17  # the numbers of the two cells: any, and in any order
+LEFT, RIGHT = 2_000_000_000, 17  # the numbers of the two cells: any, and in any order
 OUTPUTS = ("cells.ome.zarr", "islands.ome.zarr", "split.csv")
 
 
@@ -205,4 +205,13 @@ def test_volumes_of_another_size_are_refused(tmp_path):
     with pytest.raises(
         ValueError, match=r"small\.ome\.zarr: expected the size of .*\(20, 100, 240\).*found \(20, 100, 200\)"
     ):
+        run(tmp_path, "mask", inputs=inputs)
+
+
+def test_numbers_that_tracking_could_not_keep_are_refused_first(tmp_path):
+    inputs = write_inputs(tmp_path)
+    ids = io.open_volume(inputs["--ids"])[:]
+    ids[ids == LEFT] = 2**31
+    inputs["--ids"] = stacks.save(tmp_path / "large.ome.zarr", ids)
+    with pytest.raises(ValueError, match=r"numbers of cells below 2147483648, found 2147483648.*instances\.split\.ids"):
         run(tmp_path, "mask", inputs=inputs)

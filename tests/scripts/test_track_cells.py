@@ -108,3 +108,11 @@ def test_volumes_of_other_sizes_are_refused(tmp_path):
 def test_a_table_without_a_labelled_slice_for_each_is_refused(tmp_path, nearest):
     with pytest.raises(ValueError, match=r"split.csv: expected a labelled slice for each of 20 slices"):
         run(tmp_path, *stack(), nearest=nearest)
+
+
+def test_no_orphan_gets_the_number_of_a_cell_that_was_drawn_and_lost(tmp_path):
+    cells, islands, drawn = stack()
+    drawn[3, 250:260, 30:36] = 5  # drawn where the mask has nothing
+    for options in ({}, {"labelled_islands": False}):
+        volume, objects, _ = run(tmp_path, cells, islands, drawn, **options)
+        assert volume.attributes["first_orphan"] == 6 and objects["instance"].tolist() == [4, 6]

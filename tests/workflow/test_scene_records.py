@@ -57,11 +57,18 @@ def config():
             "scenes[0].objects[0]",
             "its container",
         ),
+        (
+            [{"name": "a", "objects": ["mitochondria", "alpha_granules"], "instances": [1]}],
+            "scenes[0].objects[1]",
+            "Name 'cells' before it",
+        ),
+        ([{"name": "a", "objects": ["cells", "elsewhere"]}], "scenes[0].objects", "records that hold in one volume"),
     ],
 )
 def test_mistakes_are_told_with_their_key(config, scenes, path, expected):
     plain = {"name": "plain", "class": "cell", "ensemble": "hybrid", "mesh": False}
-    config["instances"], config["scenes"] = [*config["instances"], plain], scenes
+    elsewhere = {"name": "elsewhere", "class": "cell", "labels": "subject1_truth"}
+    config["instances"], config["scenes"] = [*config["instances"], plain, elsewhere], scenes
     found = {f.path: f"{f.expected} {f.hint}" for f in configuration.check(config, PRESETS)}
     assert expected in found.get(path, ""), found
 

@@ -222,7 +222,7 @@ def describe(schema):
     nullable = ", or null" if "null" in kinds else ""
     unit = f" ({schema['unit']})" if "unit" in schema else ""
     if "enum" in schema:
-        return f"one of {', '.join(show(v) if isinstance(v, bool) else v for v in schema['enum'])}{nullable}"
+        return f"one of {', '.join(v if isinstance(v, str) else show(v) for v in schema['enum'])}{nullable}"
     if "array" in kinds and schema["items"]["type"] == "object":
         return f"a list of records{nullable}"
     if "array" in kinds:
@@ -294,7 +294,8 @@ def table(schema, path=""):
             counts = (sub.get("minItems"), sub.get("maxItems"))
             exact = counts[0] == counts[1]
             number = f"{counts[0]} {'values' if exact else 'or more'}" if counts[0] else ""
-            limits = ", ".join(filter(None, [number, f"each {bounds(items)}" if bounds(items) else ""]))
+            each = bounds(items) or ", ".join(items.get("enum", ()))
+            limits = ", ".join(filter(None, [number, f"each {each}" if each else ""]))
             limits = f"{limits}; {'or ' * ('integer' in kinds)}{bounds(sub)}" if bounds(sub) else limits
         kind = " or ".join("list" if k == "array" else "mapping" if k == "object" else k for k in kinds)
         leaf = "properties" not in sub and "additionalProperties" not in sub and items.get("type") != "object"

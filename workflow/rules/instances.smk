@@ -117,6 +117,7 @@ rule compare_instances:
     input:
         objects=lambda w: instance_store(w.volume, w.objects),
         reference=lambda w: with_sidecar(known_objects_of(w)),
+        image=lambda w: with_sidecar(image_of(w.volume)),
     output:
         f"{R}/instances/{{volume}}/{{objects}}/metrics.csv",
     log:
@@ -133,7 +134,7 @@ rule compare_instances:
         "Scoring the {wildcards.objects} of {wildcards.volume}"
     shell:
         f"python {SCRIPTS}/compare_instances.py "
-        "--objects {input.objects[0]:q} --reference {input.reference[0]:q} --keys {params.key_columns:q} "
+        "--objects {input.objects[0]:q} --reference {input.reference[0]:q} --image {input.image[0]:q} --keys {params.key_columns:q} "
         "--output {output:q} --threads {threads:q} --code-hash {params.code:q} 2>&1 | tee {log:q}"
 
 
@@ -141,6 +142,7 @@ rule compare_split_cells:
     input:
         objects=with_sidecar(f"{R}/instances/{{volume}}/{{objects}}/tracked/{{combination}}/labels.ome.zarr"),
         reference=lambda w: with_sidecar(known_objects_of(w)),
+        image=lambda w: with_sidecar(image_of(w.volume)),
     output:
         f"{R}/instances/{{volume}}/{{objects}}/tracked/{{combination}}/metrics.csv",
     log:
@@ -157,7 +159,7 @@ rule compare_split_cells:
         "Scoring the {wildcards.objects} of {wildcards.volume}: {wildcards.combination}"
     shell:
         f"python {SCRIPTS}/compare_instances.py "
-        "--objects {input.objects[0]:q} --reference {input.reference[0]:q} --keys {params.key_columns:q} "
+        "--objects {input.objects[0]:q} --reference {input.reference[0]:q} --image {input.image[0]:q} --keys {params.key_columns:q} "
         "--output {output:q} --threads {threads:q} --code-hash {params.code:q} 2>&1 | tee {log:q}"
 
 

@@ -8,8 +8,8 @@ import os
 import shlex
 import shutil
 import sys
-import tarfile
 import tempfile
+import zipfile
 
 from snakemake.common.configfile import load_configfile
 from snakemake.path_modifier import PathModifier
@@ -26,9 +26,9 @@ def unpacked(repository, ref, folder):
     shutil.rmtree(folder, ignore_errors=True)
     os.makedirs(folder)
     with tempfile.TemporaryFile() as archive:
-        repository.archive(archive, commit)
-        archive.seek(0)
-        tarfile.open(fileobj=archive).extractall(folder, filter="data")
+        # zipfile writes below the folder only; tarfile does so from Python 3.11.4 on
+        repository.archive(archive, commit, format="zip")
+        zipfile.ZipFile(archive).extractall(folder)
     with open(marker, "w") as handle:
         handle.write(commit)
     return folder, commit

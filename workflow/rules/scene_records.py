@@ -5,6 +5,7 @@ A scene is a dict of name, objects (names in instances), color, instances and fe
 
 from config_checks import by_name, names_in, unknown_name
 from config_schema import Finding, show
+from instance_checks import volumes_of
 
 ALL = "all"
 
@@ -48,3 +49,17 @@ def check_scenes(config):
             elif name in records and scene["instances"] and records[name]["within"] in scene["objects"][j + 1 :]:
                 expected = f"its container '{records[name]['within']}' before it, since instances are chosen"
                 yield Finding(where, show(name), expected, "Change the order.")
+            elif name in records and scene["instances"] and j and not _tied(name, scene["objects"], records):
+                within = records[name]["within"]
+                hint = f"Name '{within}' before it." if within else "Leave it out."
+                expected = "objects that lie in some of those before them, since instances are chosen"
+                yield Finding(where, show(name), expected, hint)
+        known = [set(volumes_of(records[name], config)) for name in scene["objects"] or () if name in records]
+        if len(known) > 1 and all(known) and not set.intersection(*known):
+            found, hint = ", ".join(scene["objects"]), "Make a scene for each volume."
+            yield Finding(f"scenes[{i}].objects", found, "records that hold in one volume", hint)
+
+
+def _tied(name, objects, records):
+    """Whether objects lie in others of a scene, or others in them."""
+    return records[name]["within"] in objects or any(o in records and records[o]["within"] == name for o in objects)

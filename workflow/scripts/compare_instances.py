@@ -1,7 +1,8 @@
 """Score numbered objects against known ones: Dice of each object, variation of information, adapted Rand error, matched objects.
 
 Voxels that nobody labelled are never read, and slices whose numbers the objects were made with (attribute `labelled_slices` of
-split cells) are left out. Orphans of the tracking count as objects.
+split cells) and slices that the alignment left out are not scored. Orphans of the tracking count as objects, but never as the known
+object that happens to have their number.
 """
 
 import numpy as np
@@ -28,6 +29,7 @@ def main(argv=None):
     arguments = Arguments(__doc__)
     arguments.input("objects", "numbered objects (OME-Zarr, uint32)")
     arguments.input("reference", "known objects of the same volume (OME-Zarr, uint32)")
+    arguments.input("image", "aligned image, which tells the slices that were left out (OME-Zarr)", required=False)
     arguments.parameter(
         "keys", "JSON record: volume, objects, class, reference, combination", json_argument, required=True
     )
@@ -43,6 +45,8 @@ def main(argv=None):
             "or delete both; they are made again."
         )
     left_out = set(objects.attributes.get("labelled_slices", ()))
+    if args.image:
+        left_out |= set(io.open_volume(args.image).attributes.get("left_out_slices", ()))
     counts = instance_metrics.PairCounts()
     for found in in_order(lambda slab: slab_pairs(slab, reference, objects, left_out), objects.slabs(), args.threads):
         counts.join(found)
@@ -50,9 +54,9 @@ def main(argv=None):
     if not len(pairs):
         raise ValueError(
             f"{args.reference}: expected a labelled voxel ({UNLABELLED_INSTANCE} is unlabelled) outside of the {len(left_out)} slices that the "
-            "objects were made with, found none. Label more slices, or set instances.reference to null."
+            "objects were made with or that the alignment left out, found none. Label more slices, or set instances.reference to null."
         )
-    table = instance_metrics.instance_table(pairs)
+    table = instance_metrics.instance_table(pairs, objects.attributes.get("first_orphan"))
     for place, (name, value) in enumerate(args.keys.items()):
         table.insert(place, name, value)
     io.write_table(args.output, table, args.record)

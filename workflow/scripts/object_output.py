@@ -78,7 +78,7 @@ def dot_legend(figure, color, what="an object"):
     style = {"marker": "o", "linestyle": "", "markersize": 5, "markeredgecolor": EDGE, "markeredgewidth": 0.5}
     handles = [
         Line2D([], [], markerfacecolor=color, label=what, **style),
-        Line2D([], [], markerfacecolor="none", label="cut by the volume's border: not counted", **style),
+        Line2D([], [], markerfacecolor="none", label="not whole (cut by the volume's border, or in no cell): not counted", **style),
         Line2D([], [], color="black", marker="_", markersize=9, linewidth=0, label="mean of those counted, one SD"),
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False)

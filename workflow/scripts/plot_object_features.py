@@ -1,6 +1,6 @@
 """Draw what was measured on objects: one panel per measure, one column per volume, one dot per object.
 
-The bar beside the dots is the mean with one standard deviation (n - 1); objects that the volume's border cuts are hollow and not counted, and
+The bar beside the dots is the mean with one standard deviation (n - 1); objects that are not whole (cut by the volume's border, or orphans) are hollow and not counted, and
 so are orphans. Shape or texture, whichever the table holds; of its measures those in FEATURES are shown (Machireddy et al. 2023).
 """
 

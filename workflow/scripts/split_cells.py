@@ -22,6 +22,7 @@ from densecell.composition import DEFAULT_THRESHOLD, least_q
 from densecell.optical_flow import FlowSettings
 from densecell.parallel import in_order
 from densecell.raw_formats import by_slabs
+from densecell.region_graph import PROTRUSION
 from densecell.splitting import SplitSettings
 from progress import Progress
 
@@ -38,7 +39,7 @@ def drawn_slices(ids, where):
     """([z of the slices in which cells are drawn], their sorted ids). Raises ValueError where there are none."""
     found, known = [], np.zeros(0, np.uint32)
     for z in ids.attributes.get("slices", range(ids.shape[0])):
-        here = np.setdiff1d(np.unique(ids.read_slice(z)), [0, UNLABELLED_INSTANCE])
+        here = np.setdiff1d(np.unique(ids[z : z + 1]), [0, UNLABELLED_INSTANCE])
         if len(here):
             found.append(z)
             known = np.union1d(known, here)
@@ -46,6 +47,10 @@ def drawn_slices(ids, where):
         raise ValueError(
             f"{where}: expected numbers of cells in at least one slice, found none. Correct instances.split.ids, or look at the labels "
             "and at how they lie in the stack (labels: slices, origin, frame)."
+        )
+    if known.max() >= PROTRUSION:
+        raise ValueError(
+            f"{where}: expected numbers of cells below {PROTRUSION}, found {known.max()}. Number the cells of instances.split.ids lower."
         )
     return found, known.astype(np.uint32)
 
@@ -75,7 +80,8 @@ class Slices:
     """
 
     def __init__(self, volumes, members, gray):
-        self.readers = {name: v and _reader(v) for name, v in volumes.items()}
+        self.readers = {name: v and _reader(v) for name, v in volumes.items() if name != "ids"}
+        self.ids = volumes["ids"]  # one slice of which is needed, and no slab
         self.in_mask = np.isin(np.arange(256), members)
         self.gray, self.threshold = gray, least_q(DEFAULT_THRESHOLD)
         self.left_out = set(volumes["image"].attributes.get("left_out_slices", ())) if volumes["image"] else set()
@@ -94,7 +100,7 @@ class Slices:
 
     def drawn(self, z, known, settings):
         """The `propagation.Drawn` at z."""
-        ids = self.readers["ids"](z)
+        ids = self.ids[z : z + 1][0]
         return propagation.drawn_slice(self.image(z), ids, known, UNLABELLED_INSTANCE, settings, z in self.left_out)
 
 

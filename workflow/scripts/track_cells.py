@@ -29,8 +29,8 @@ class Splits:
         for volume in (islands, ids):
             if cells.shape != volume.shape:
                 raise ValueError(
-                    f"{volume.path}: expected the size of {cells.path}, {cells.shape}, found {volume.shape}; delete "
-                    "both, they are made again"
+                    f"{volume.path}: expected the size of {cells.path}, {cells.shape}, found {volume.shape}. Delete "
+                    "both; the next run makes them again."
                 )
 
     def slices(self, first, last):
@@ -60,14 +60,18 @@ class Splits:
 
 
 def graph_of(splits, nearest, settings, threads):
-    """The RegionGraph of all slices. nearest: (Z,) the labelled slice of each. Beside the slab that is read, three slices are held."""
-    builder, held = GraphBuilder(settings["window"]), (None, None)
+    """(the RegionGraph of all slices, the largest number that was drawn). nearest: (Z,) the labelled slice of each.
+
+    Beside the slab that is read, three slices are held.
+    """
+    builder, held, largest = GraphBuilder(settings["window"]), (None, None), 0
     for z, regions in enumerate(splits.stream(threads)):
         if held[0] != nearest[z]:
             held = nearest[z], splits.slices(nearest[z], nearest[z] + 1)[0]
-        use_drawn = settings["labelled_islands"] and nearest[z] == z
-        builder.add(regions, held[1], splits.drawn(z) if use_drawn else None)
-    return builder.graph()
+        drawn = splits.drawn(z) if nearest[z] == z else None
+        largest = max(largest, int(drawn.value.max(initial=0)) if drawn else 0)
+        builder.add(regions, held[1], drawn if settings["labelled_islands"] else None)
+    return builder.graph(), largest
 
 
 def labelled_slices(table, n_slices, path):
@@ -78,7 +82,8 @@ def labelled_slices(table, n_slices, path):
         nearest[z] = table["labelled_z"]
     if nearest.min() < 0 or nearest.max() >= n_slices or (nearest[nearest] != nearest).any():
         raise ValueError(
-            f"{path}: expected a labelled slice for each of {n_slices} slices; delete it, it is made again"
+            f"{path}: expected a labelled slice for each of {n_slices} slices, found {len(table)} rows. Delete it; the next run "
+            "makes it again."
         )
     return nearest
 
@@ -135,8 +140,8 @@ def main(argv=None):
     volumes = [io.open_volume(path) for path in (args.cells, args.islands, args.ids)]
     splits = Splits(*volumes, args.settings["protrusion_px"])
     nearest = labelled_slices(io.read_table(args.split), splits.cells.shape[0], args.split)
-    graph = graph_of(splits, nearest, args.settings, args.threads)
-    tracked = tracking.track(graph, nearest, args.settings)
+    graph, largest_drawn = graph_of(splits, nearest, args.settings, args.threads)
+    tracked = tracking.track(graph, nearest, args.settings, largest_drawn)
     attributes = {"kind": "instance", "class": args.class_name, "labelled_slices": np.unique(nearest).tolist()}
     found = write_labels(args.output, splits, graph, tracked, args.record, attributes, args.threads)
     io.write_table(args.objects, found, args.record)

@@ -39,7 +39,7 @@ class PairCounts:
         differs[1:] |= b[1:] != b[:-1]
         start = np.flatnonzero(differs)  # of stretches in which neither changes
         length = np.diff(start, append=a.size)
-        known = a[start] != UNLABELLED_INSTANCE
+        known = (a[start] != UNLABELLED_INSTANCE) & (b[start] != UNLABELLED_INSTANCE)
         keys = (a[start[known]].astype(np.uint64) << np.uint64(32)) | b[start[known]].astype(np.uint64)
         self._wait(*_summed(keys, length[known]))
 
@@ -87,12 +87,13 @@ def shared_pairs(pairs):
     return both.assign(dice=2 * both["voxels"] / total, iou=both["voxels"] / (total - both["voxels"]))
 
 
-def dice_of_objects(pairs):
+def dice_of_objects(pairs, first_orphan=None):
     """Dice of each known object, a DataFrame by its number: voxels, `dice_by_id`, of the object with the same number, 0 where there
-    is none; `dice_by_overlap`, of the object with which it shares most voxels (of equals the smaller number), and its number.
+    is none or where it is an orphan, as numbers from first_orphan on are; `dice_by_overlap`, of the object with which it shares most voxels (of equals the smaller number), and its number.
     """
     known, shared = sizes(pairs, "reference"), shared_pairs(pairs)
     same = shared[shared["reference"] == shared["predicted"]].set_index("reference")
+    same = same[same["predicted"] < (np.inf if first_orphan is None else first_orphan)]
     most = shared.sort_values(["reference", "voxels", "predicted"], ascending=[True, False, True])
     most = most.drop_duplicates("reference").set_index("reference")
     found = pd.DataFrame({"voxels": known})
@@ -156,11 +157,12 @@ def foreground_dice(pairs):
     return float(2 * both / (known + found)) if known + found else 1.0
 
 
-def instance_table(pairs):
+def instance_table(pairs, first_orphan=None):
     """All scores of a table of pairs, tidy (COLUMNS): of each known object (`instance`), of all (instance 0), and of all at an
     IoU (`threshold`, else NaN). Standard deviations are of a sample, NaN of fewer than two objects.
+    first_orphan: of `dice_of_objects`.
     """
-    objects, rows = dice_of_objects(pairs), []
+    objects, rows = dice_of_objects(pairs, first_orphan), []
     for name, unit in (
         ("voxels", "voxel"),
         ("dice_by_id", "1"),

@@ -153,7 +153,7 @@ def split_walk(walk, drawn, read, plan):
     """Split the slices of a walk one after the other: yields (z, `Split`), its counts with flow_px and mask_px.
 
     drawn: the `Drawn` of its labelled slice; read(z): the `Slice`. `frames` moves the cells of the slice that was split
-    before, all others those of the labelled slice. Of a slice that is left out there is no flow: cells come to it unmoved, and the
+    before, beginning with those that were drawn; all others move those of the labelled slice. Of a slice that is left out there is no flow: cells come to it unmoved, and the
     next one looks at the slice before it. The labelled slice itself is split like any other.
     """
     source, source_z = drawn, walk.labelled
@@ -170,7 +170,7 @@ def split_walk(walk, drawn, read, plan):
         found = split_slice(slice_, moved, seeds, plan)
         found.counts.update(flow_px=flow_px, mask_px=int(np.count_nonzero(slice_.mask)))
         yield z, found
-        if plan.combination == "frames" and not slice_.is_left_out:
+        if plan.combination == "frames" and z != walk.labelled and not slice_.is_left_out:
             source, source_z = Drawn(slice_.image, found.cells, drawn.seeds), z
 
 

@@ -48,7 +48,8 @@ def track_cells(graph, nearest, min_iou=0.3, match="previous"):
 
     nearest: (Z,) the labelled slice of each slice; in that slice the numbers of the split hold. match: previous: the part that
     overlaps most (IoU above min_iou) in the slice before it, seen from the labelled slice; where none does, and with
-    labelled, the part of the labelled slice itself.
+    labelled, the part of the labelled slice itself. After a slice without any cell there is nothing to compare with: the numbers
+    of the split hold.
     """
     if match not in MATCHES:
         raise ValueError(f"track.match: expected one of {', '.join(MATCHES)}, found {match!r}")
@@ -61,8 +62,13 @@ def track_cells(graph, nearest, min_iou=0.3, match="previous"):
     for slice_ in sorted(range(len(nearest)), key=lambda i: abs(i - nearest[i])):
         own = slice(graph.offsets[slice_], graph.offsets[slice_ + 1])
         if slice_ != nearest[slice_]:
+            upward = slice_ > nearest[slice_]
             if match == "previous":
-                _from_neighbor(graph, slice_, slice_ > nearest[slice_], min_iou, found)
+                before = slice_ - 1 if upward else slice_ + 1
+                if not found[graph.offsets[before] : graph.offsets[before + 1]].any():
+                    found[own] = graph.cell[own]
+                    continue
+                _from_neighbor(graph, slice_, upward, min_iou, found)
             missing = (found[own] == 0) & (graph.cell[own] > 0)
             found[own][missing] = by_labelled[own][missing]
     return found
@@ -95,19 +101,22 @@ class Links:
     iou_after: np.ndarray
 
     @classmethod
-    def of(cls, graph, is_island, upward=True):
-        """Links of the regions of a graph for which is_island (n,); upward: from low to high z, or the other way."""
+    def of(cls, graph, cells, upward=True):
+        """Links of the islands of a graph, regions where cells (n,) is 0; upward: from low to high z, or the other way."""
         sides = (graph.lower, graph.iou_lower), (graph.upper, graph.iou_upper)
         (first, iou_first), (second, iou_second) = sides if upward else sides[::-1]
-        before = _best_partners(graph, is_island, second, first, iou_second)
-        after = _best_partners(graph, is_island, first, second, iou_first)
+        before = _best_partners(graph, cells, second, first, iou_second)
+        after = _best_partners(graph, cells, first, second, iou_first)
         return cls(*(values for both in zip(before, after) for values in both))
 
 
-def _best_partners(graph, is_island, own, other, iou):
-    """(partner, -1 for none; shared pixels; IoU), each (n,), of each island among its overlaps: the one with the highest IoU."""
-    kept = np.flatnonzero(is_island[own])
-    best = kept[best_of(own[kept], iou[kept], other[kept])]
+def _best_partners(graph, cells, own, other, iou):
+    """(partner, -1 for none; shared pixels; IoU), each (n,), of each island among its overlaps: the one with the highest IoU,
+    of equals the cell with the smallest number, then the first island.
+    """
+    kept = np.flatnonzero(cells[own] == 0)
+    order = np.where(cells > 0, cells, cells.max(initial=0) + 1 + np.arange(len(cells)))
+    best = kept[best_of(own[kept], iou[kept], order[other[kept]])]
     n = len(graph.cell)
     partner, shared, found = np.full(n, -1), np.zeros(n, np.int64), np.zeros(n)
     partner[own[best]], shared[own[best]], found[own[best]] = other[best], graph.shared[best], iou[best]
@@ -210,7 +219,7 @@ def resolve(origin, drawn, meetings, vote="most", upward=True):
 
 def _cells_of_islands(graph, cells, upward, vote, merge):
     """(track (n,), cell (n,), what is told of each track) of the islands, seen upward or downward."""
-    track, origin, drawn, meetings = island_tracks(graph, cells, Links.of(graph, cells == 0, upward), merge)
+    track, origin, drawn, meetings = island_tracks(graph, cells, Links.of(graph, cells, upward), merge)
     cell, *counts = resolve(origin, drawn, meetings, vote, upward)
     island = track >= 0
     found = cells.copy()
@@ -218,15 +227,16 @@ def _cells_of_islands(graph, cells, upward, vote, merge):
     return track, found, (drawn, origin, *counts)
 
 
-def track_islands(graph, cells, vote="most", merge=False, bidirectional=False):
+def track_islands(graph, cells, vote="most", merge=False, bidirectional=False, largest_drawn=0):
     """Tracked instances of all regions. cells: (n,) from `track_cells`; 0 is tracked as an island.
 
-    bidirectional: downward too; where both directions don't say the same cell, regions are orphans.
+    bidirectional: downward too; where both directions don't say the same cell, regions are orphans. largest_drawn: the largest
+    number in labelled slices: orphans get numbers above it, though that cell may be lost.
     """
     track, found, told = _cells_of_islands(graph, cells, True, vote, merge)
     if bidirectional:
         found[found != _cells_of_islands(graph, cells, False, vote, merge)[1]] = 0
-    first_orphan = int(max(graph.cell.max(initial=0), found.max(initial=0))) + 1
+    first_orphan = int(max(graph.cell.max(initial=0), found.max(initial=0), largest_drawn)) + 1
     lost = np.flatnonzero(found == 0)
     # a track may be lost in part, where the two directions differ: its lost regions are one orphan
     found[lost] = first_orphan + in_order_of_appearance(track[lost])
@@ -247,7 +257,8 @@ def _track_table(graph, track, instance, first_orphan, *told):
     return table[TRACK_COLUMNS]
 
 
-def track(graph, nearest, settings):
+def track(graph, nearest, settings, largest_drawn=0):
     """Tracked of a graph. settings: min_iou, match, vote, merge_tracks, bidirectional, as in the configuration (`track`)."""
     cells = track_cells(graph, nearest, settings["min_iou"], settings["match"])
-    return track_islands(graph, cells, settings["vote"], settings["merge_tracks"], settings["bidirectional"])
+    how = settings["vote"], settings["merge_tracks"], settings["bidirectional"]
+    return track_islands(graph, cells, *how, largest_drawn)
