@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from densecell import assignment
-from densecell.classes import UNLABELLED_INSTANCE, Classes
+from densecell.classes import OTHER, UNLABELLED_INSTANCE, Classes
+from densecell.instances import Drawn, Numbered
 
 CLASSES = Classes.from_records(
     [
@@ -80,7 +81,8 @@ def test_one_member_has_no_standard_deviation_and_none_nothing():
 def test_objects_are_counted_where_they_lie_and_confirmed_by_most_networks():
     cells = np.array([1, 1, 1, 2, 2, 0], np.uint32)
     children = {"nucleus": pd.DataFrame({"parent": [1, 1, 0], "agreement_mean": [0.9, 0.5, 1.0]})}
-    table = contents(cells, np.ones(6, np.uint8), children=children).set_index(["class", "instance"])
+    labels = np.ones(6, np.uint8)
+    table = contents(cells, labels, [labels], children).set_index(["class", "instance"])
     assert table.loc["nucleus", "n_objects"].tolist() == [1, 2, 0]
     assert table.loc["nucleus", "n_confirmed"].tolist() == [1, 1, 0]  # exactly half is not most
     assert table.loc["cell", "n_objects"].isna().all()
@@ -92,6 +94,24 @@ def test_no_object_at_all_is_the_number_0_and_without_members_nothing_is_confirm
     alone = {"nucleus": pd.DataFrame({"parent": [1], "agreement_mean": [np.nan]})}
     table = contents(cells, cells.astype(np.uint8), children=alone)
     assert table["n_objects"].sum() == 1 and table["n_confirmed"].isna().all()
+
+
+def test_of_an_empty_class_none_is_confirmed_with_networks_and_without_nobody_knows():
+    labels, empty = np.ones(2, np.uint8), {"nucleus": pd.DataFrame({"parent": [], "agreement_mean": []})}
+    of_nuclei = [
+        contents(np.array([1, 0]), labels, members, empty).set_index("class").loc["nucleus"]
+        for members in ([], [labels])
+    ]
+    assert [rows["n_objects"].tolist() for rows in of_nuclei] == [[0, 0]] * 2
+    assert of_nuclei[0]["n_confirmed"].isna().all() and of_nuclei[1]["n_confirmed"].tolist() == [0, 0]
+
+
+def test_what_a_source_calls_none_of_its_classes_is_a_row_of_its_own():
+    cells = np.array([1, 1, 1, 1, 0], np.uint32)
+    table = contents(cells, np.array([2, OTHER, OTHER, OTHER, OTHER], np.uint8)).set_index(["instance", "class"])
+    assert table.loc[1, "voxels"].to_dict() == {"background": 0, "cell": 0, "nucleus": 1, "nucleolus": 0, "other": 3}
+    assert table.loc[(1, "nucleus"), "fraction"] == table.loc[(1, "cell"), "with_inner_fraction"] == 1 / 4
+    assert table.loc[(0, "other"), "voxels"] == 1 and table.loc[1, "fraction"].sum() == 1
 
 
 def test_agreement_is_the_share_of_an_object_that_a_network_calls_its_class():
@@ -151,6 +171,15 @@ def test_what_nobody_labelled_counts_nowhere():
     assert parents["parent"].tolist() == [1, 0] and np.isnan(parents["share"][1])
 
 
+def test_an_object_in_what_nobody_drew_is_in_no_container_and_in_none_outside():
+    """One drawn cell, all else unlabelled: 2 of 5 voxels of the first object lie in it, 3 unlabelled; the second is all unlabelled."""
+    drawn = np.array([7, 7, 7] + [UNLABELLED_INSTANCE] * 6, np.uint32).reshape(1, 1, 9)
+    cells = Numbered(Drawn(drawn, [(0, 1)], (1, 1, 1)), keep=True).labels(0)
+    objects = np.array([0, 1, 1, 1, 1, 1, 2, 2, 2], np.uint32).reshape(1, 1, 9)
+    table = assignment.parents_table(assignment.pair_counts(objects, cells), objects_of(objects))
+    assert table["parent"].tolist() == [7, 0] and table["share"][0] == 1 and np.isnan(table["share"][1])
+
+
 def test_objects_without_any_container_and_containers_without_any_object():
     nothing = np.zeros(4, np.uint32)
     objects = np.array([1, 1, 0, 2], np.uint32)
@@ -172,8 +201,11 @@ def test_renumbering_containers_changes_nothing_else():
 
 def test_numbers_that_the_table_does_not_have_are_refused():
     pairs = assignment.pair_counts(np.array([1, 2]), np.array([0, 1]))
-    with pytest.raises(ValueError, match=r"expected every number of the volume in its table, found 1 more, such as 2"):
-        assignment.counts_of_classes(pairs, [1], 4)
+    expected = "a/objects.csv: expected every number of its volume, found 1 missing, such as 2"
+    with pytest.raises(ValueError, match=expected):
+        assignment.counts_of_classes(pairs, [1], 4, table="a/objects.csv")
+    with pytest.raises(ValueError, match=expected):
+        assignment.parents_table(pairs, pd.DataFrame({"instance": [1], "voxels": [1]}), table="a/objects.csv")
     with pytest.raises(ValueError, match=r"labels: expected classes from 0 to 0, or 255 for unlabelled, found \[1\]"):
         assignment.counts_of_classes(pairs, [1, 2], 1, "labels")
     with pytest.raises(ValueError, match="one shape"):

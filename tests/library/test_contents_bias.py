@@ -65,12 +65,25 @@ def test_predicted_over_drawn_is_recall_over_precision():
     assert volume_bias(overlap((0.8, 0.5)), ["unet"]) == ({"nucleus": pytest.approx(10 / 16 - 1)}, "train of v")
 
 
-def test_the_mean_over_draws_leaves_out_those_without_a_precision():
-    bias, _ = volume_bias(overlap((0.5, 1.0), (1.0, 1.0), (np.nan, 0.0), (0.0, 0.0)), ["unet"])
+def test_the_mean_over_draws_leaves_out_those_without_a_precision_and_a_recall():
+    bias, _ = volume_bias(overlap((0.5, 1.0), (1.0, 1.0), (np.nan, np.nan), (0.0, 0.0)), ["unet"])
     assert bias["nucleus"] == pytest.approx(0.5)
-    assert volume_bias(overlap((np.nan, 0.0)), ["unet"]) == ({}, "")
+    assert volume_bias(overlap((np.nan, np.nan)), ["unet"]) == ({}, "")
     assert volume_bias(overlap((1.0, 1.0)), ["other"]) == ({}, "")
     assert volume_bias(overlap((0.5, 1.0), (1.0, 1.0)), ["unet"], "seed1")[0] == {"nucleus": 0}
+
+
+def test_a_draw_that_finds_nothing_of_what_was_drawn_is_off_by_all_of_it():
+    assert volume_bias(overlap((np.nan, 0.0), (1.0, 1.0)), ["unet"])[0] == {"nucleus": -0.5}
+    assert volume_bias(overlap((np.nan, 0.0)), ["unet"]) == ({"nucleus": -1}, "train of v")
+
+
+def test_volumes_in_unseen_regions_count_and_those_in_eval_regions_only_without():
+    unseen, chosen = (overlap(score).assign(region=r) for score, r in (((1.0, 0.5), "test"), ((1.0, 1.0), "eval")))
+    table = pd.concat([chosen, unseen, overlap((1.0, 0.1)).assign(region="train")])
+    assert volume_bias(table, ["unet"], roles=ROLES) == ({"nucleus": -0.5}, "test (test) of v")
+    assert volume_bias(chosen, ["unet"], roles=ROLES) == ({"nucleus": 0}, "eval (eval) of v")
+    assert volume_bias(table[table["region"] == "train"], ["unet"], roles=ROLES) == ({}, "")
 
 
 def test_each_row_is_told_its_bias():

@@ -45,6 +45,13 @@ def test_says_how_many_how_much_how_certain_and_how_far_off():
     )
 
 
+def test_what_a_source_calls_none_of_its_classes_counts_and_is_not_told():
+    table = contents()
+    other = table[table["class"] == "cell"].assign(**{"class": "other", "voxels": 100})
+    found = contents_words.describe_contents(pd.concat([table, other]), CLASSES, "cell")
+    assert len(found) == 2 and found[1].startswith("granule: 5 % of the volume of a cell")
+
+
 def test_cells_that_are_cut_count_where_no_other_is_there():
     assert contents_words.pooled_fraction(contents(cut=(1, 1)), "granule", "net") == pytest.approx(0.2)
     assert contents_words.pooled_fraction(contents(cut=(0, 0)), "granule", "net") == pytest.approx(0.2)

@@ -83,9 +83,17 @@ def test_drawn_objects_keep_their_numbers():
     drawn = Drawn(volume, slabs_of(3, 1), NM)
     assert drawn.objects.table().set_index("instance").voxels.to_dict() == {9: 1, 17: 4, 4_000_000_000: 3}
     numbered = Numbered(drawn, min_volume_um3=2 * 5e-6, keep=True)
-    kept = np.where((volume == UNLABELLED_INSTANCE) | (volume == 9), 0, volume)
-    np.testing.assert_array_equal(whole(numbered), kept)
+    np.testing.assert_array_equal(whole(numbered), np.where(volume == 9, 0, volume))
     assert numbered.objects.table().instance.tolist() == [17, 4_000_000_000]
+
+
+@pytest.mark.parametrize("largest", [20, 4_000_000_000])
+@pytest.mark.parametrize("least_um3", [0, 2 * 5e-6])
+def test_what_nobody_labelled_stays_unlabelled(largest, least_um3):
+    volume = np.array([[[0, largest, largest, UNLABELLED_INSTANCE, 3, 3, 4]]], np.uint32)
+    numbered = Numbered(Drawn(volume, [(0, 1)], NM), least_um3, keep=True)
+    assert numbered.labels(0)[0, 0].tolist() == [0, largest, largest, UNLABELLED_INSTANCE, 3, 3, 0 if least_um3 else 4]
+    assert UNLABELLED_INSTANCE not in numbered.objects.table().instance.to_numpy()
 
 
 # Against scikit-image, for any slabs

@@ -60,6 +60,17 @@ def test_ply_tells_the_object_of_each_face_and_obj_has_a_group_for_each_part(tmp
     assert "micrometers" in text.splitlines()[0]
 
 
+@pytest.mark.parametrize("parts", [PARTS, {}])
+def test_ply_and_stl_say_their_unit(tmp_path, parts):
+    for suffix in (".ply", ".stl"):
+        mesh_files.write_meshes(tmp_path / f"a{suffix}", parts, {})
+    ply, stl = ((tmp_path / name).read_bytes() for name in ("a.ply", "a.stl"))
+    assert b"comment unit micrometer, axes x y z" in ply.split(b"end_header")[0].splitlines()
+    assert ply.split(b"end_header")[0].count(b"comment") == 1
+    assert stl[:80].rstrip() == b"unit micrometer, axes x y z"
+    assert len(stl) == 84 + 50 * sum(len(mesh.faces) for mesh in parts.values())
+
+
 @pytest.mark.parametrize("suffix", mesh_files.WRITERS)
 def test_a_volume_without_objects_gives_files_without_meshes(tmp_path, suffix):
     mesh_files.write_meshes(tmp_path / f"a{suffix}", {}, {})

@@ -1,8 +1,11 @@
 """Numbers of balls, cubes and ellipsoids; measured values are those of the table in docs/method.md."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
+from scipy.special import elliprg
 from solids import ball, cut, ellipsoid, row
 
 from densecell import morphology
@@ -79,6 +82,21 @@ def test_balls_in_thick_slices(radius, share):
     assert 0.985 < found["sphericity"] <= 1 and 0.99 < found["solidity"] <= 1
     assert found["circular_variance"] < 0.006 and found["elongation"] < 0.01
     assert found["major_axis_um"] == pytest.approx(2e-3 * radius, rel=0.015)
+
+
+@pytest.mark.parametrize("edge", [1000, 2000])
+def test_cubes_in_thick_slices(edge):
+    found = shape_of(np.ones((edge // 50, edge // 10, edge // 10), bool), (50, 10, 10))[0]
+    assert found["surface_area_um2"] == pytest.approx(6e-6 * edge**2, rel=0.05)
+
+
+@pytest.mark.parametrize("size", [1, 2])
+def test_ellipsoids_in_thick_slices(size):
+    a, b, c = 200 * size, 400 * size, 600 * size
+    found = shape_of(ellipsoid((a, b, c), (50, 10, 10)), (50, 10, 10))[0]
+    volume, area = 4 / 3 * np.pi * a * b * c, 4 * np.pi * elliprg((a * b) ** 2, (a * c) ** 2, (b * c) ** 2)
+    assert found["surface_area_um2"] == pytest.approx(area * 1e-6, rel=0.02)
+    assert found["sphericity"] == pytest.approx(morphology.sphericity(volume, area), rel=0.03)
 
 
 def test_the_gaussian_is_round_in_nm_and_at_least_half_a_slice():
@@ -186,6 +204,26 @@ def test_a_sheet_of_one_voxel_vanishes_when_smoothed_and_is_meshed_as_it_is():
     found, flags = measured(np.ones((1, 30, 30), bool))
     assert flags == {"unsmoothed"}
     assert found["volume_mesh_um3"] == pytest.approx(900, rel=0.05) and found["sphericity"] < 0.5
+
+
+def test_a_thin_shell_is_told_as_unsmoothed_although_its_filled_shape_is_smoothed():
+    shell = np.ones((20, 20, 20), bool)
+    shell[1:-1, 1:-1, 1:-1] = False
+    assert "unsmoothed" in measured(shell)[1] and "unsmoothed" not in measured(np.ones_like(shell))[1]
+
+
+def test_sums_over_triangles_take_little_memory(monkeypatch):
+    mesh, _ = object_mesh(ball(20), (1, 1, 1))
+    many = mesh._replace(triangles=np.tile(mesh.triangles, (4, 1)))
+    expected = 4 * mesh.volume(), 4 * mesh.area()
+    monkeypatch.setattr(morphology, "TRIANGLES_AT_ONCE", 100)
+    tracemalloc.start()
+    found = many.volume(), many.area()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found == pytest.approx(expected) and peak < 4 * len(
+        many.triangles
+    )  # 72 bytes for each, were all corners held
 
 
 def test_points_in_a_plane_have_no_hull():

@@ -3,7 +3,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 import pytest
-from solids import ball, ellipsoid, stored
+from solids import Stored, ball, ellipsoid, stored
 
 from densecell import neighbors
 from densecell.neighbors import Surfaces, contact_area_nm2, gap_nm, measure_neighbors
@@ -31,7 +31,7 @@ def measured(labels, others=None, place=0, voxel_nm=(10, 10, 10), contact_nm=0, 
     own = surfaces(labels, voxel_nm, **options)
     other = own if others is None else surfaces(others, voxel_nm, **options)
     found, flags = {}, {}
-    for neighbor, name, value, of_row in measure_neighbors(own, place, other, SHAPE, voxel_nm, contact_nm):
+    for neighbor, name, value, of_row in measure_neighbors(own, place, other, Stored(labels, voxel_nm), contact_nm):
         found.setdefault(name, []).append((neighbor, pytest.approx(value, rel=1e-6)))
         flags[name] = of_row
     return found, flags
@@ -57,6 +57,16 @@ def test_the_area_of_a_flat_contact():
     own = surfaces(big)
     assert contact_area_nm2(own[0], own[1], 0) == pytest.approx(400**2, rel=0.06)  # edges of the objects are rounded
     assert contact_area_nm2(own[0], own[1], 0) == pytest.approx(contact_area_nm2(own[1], own[0], 0), rel=1e-6)
+
+
+@pytest.mark.parametrize("thickness", [1, 2, 3, 4])
+@pytest.mark.parametrize("gap", [0, 1])
+def test_a_thin_plate_touches_with_one_side(thickness, gap):
+    labels = np.zeros((50, 60, 60), int)
+    labels[5:25, 10:50, 10:50] = 2
+    labels[25 + gap : 25 + gap + thickness, 15:45, 15:45] = 1
+    own = surfaces(labels)
+    assert contact_area_nm2(own[0], own[1], 30) == pytest.approx(300**2, rel=0.2)
 
 
 @pytest.mark.parametrize("voxel_nm", [(1, 1, 1), (50, 10, 10)])
@@ -137,6 +147,9 @@ def test_flags_tell_of_the_border():
     assert flags["nearest_gap_um"] == {"border_nearer"}  # 60 nm away, the volume ends after 40
     _, flags = measured(boxes(A, TOUCHING))
     assert flags["nearest_gap_um"] == set()
+    assert flags["nearest_center_distance_um"] == set()  # centers 50 nm apart, the volume's end at 60
+    _, flags = measured(boxes(A, FAR))
+    assert flags["nearest_center_distance_um"] == {"border_nearer"}
     _, flags = measured(boxes(((0, 4), (10, 14), (10, 14)), FAR))
     assert flags["n_contacts"] == {"touches_border"}
 
@@ -165,11 +178,31 @@ def test_surfaces_that_are_held_do_not_matter(monkeypatch):
     assert [measured(labels, place=i, contact_nm=30)[0] for i in range(len(expected))] == expected
 
 
+def test_the_center_of_an_unseen_object_may_be_nearer_although_the_gap_is_small():
+    """Centers 75 nm apart that nearly touch; the volume ends 60 nm from the center of the first, wherever the volume begins."""
+    labels = boxes(((2, 10), (10, 20), (10, 16)), ((2, 10), (10, 20), (16, 25)))
+    for origin in ((0, 0, 0), (500, -30, 1000)):
+        volume, table = stored(labels, origin_nm=origin)
+        own = Surfaces(partial(read_object, volume, max_voxels=10**9), table)
+        flags = {name: of_row for _, name, _, of_row in measure_neighbors(own, 0, own, volume, 0)}
+        assert flags["nearest_center_distance_um"] == {"border_nearer"} and flags["nearest_gap_um"] == set()
+
+
+def test_the_surface_of_an_object_is_read_once_however_many_others_push_it_out(monkeypatch):
+    labels = boxes(*(((4, 8), (10, 14), (4 * i, 4 * i + 4)) for i in range(8)))
+    monkeypatch.setattr(neighbors, "HELD_BYTES", 1)
+    own, read = surfaces(labels), []
+    read_one = own.read
+    own.read = lambda row: read.append(row.instance) or read_one(row)
+    measure_neighbors(own, 3, own, Stored(labels), 10)
+    assert read.count(4) == 1 and len(read) == len(set(read))
+
+
 def test_the_share_of_the_surface_in_contact():
     labels = np.zeros((60, 60, 60), int)
     labels[10:50, 10:50, 10:30], labels[10:50, 10:50, 30:50] = 1, 2
     own = surfaces(labels)
-    rows = {name: value for _, name, value, _ in measure_neighbors(own, 0, own, labels.shape, (10, 10, 10), 0)}
+    rows = {name: value for _, name, value, _ in measure_neighbors(own, 0, own, Stored(labels), 0)}
     assert rows["contact_fraction"] == pytest.approx(1600 / (2 * 1600 + 4 * 800), rel=0.05)
     assert rows["contact_area_um2"] == pytest.approx(rows["contact_fraction"] * own[0].area() * 1e-6)
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from densecell.object_blocks import object_blocks
+from densecell.object_masks import read_object
 from densecell.objects import ObjectTable
-from densecell.reduction import read_object
 
 
 class Volume:

@@ -31,10 +31,18 @@ def test_a_large_object_in_larger_voxels():
 def test_a_block_belongs_to_the_object_if_half_of_it_does():
     labels = np.zeros((1, 2, 9), int)
     labels[0, :, 0] = labels[0, 0, 2:6] = labels[0, 0, 6] = labels[0, 1, 8] = 1
-    volume, table = stored(labels, (100, 10, 10))
+    volume, table = stored(np.pad(labels, ((0, 0), (0, 0), (0, 1))), (100, 10, 10))
     reduced = read_object(volume, next(table.itertuples()), 9)
     assert reduced.factors == (1, 2, 2)
-    assert reduced.mask[0, 0].tolist() == [True, True, True, False, True]  # 2, 2, 2 and 1 of 4, then 1 of 2 voxels
+    assert reduced.mask[0, 0].tolist() == [True, True, True, False, False]  # 2, 2, 2, 1 and 1 of 4
+
+
+def test_of_a_block_at_the_end_of_the_volume_only_what_exists_counts():
+    volume, table = stored(np.ones((1, 2, 9), int), (100, 10, 10))
+    reduced = read_object(volume, next(table.itertuples()), 9)
+    assert (
+        reduced.factors == (1, 2, 2) and reduced.mask.all()
+    )  # 2 of 2 voxels: the volume cuts the object, it doesn't end before
 
 
 @pytest.mark.parametrize("max_voxels", [500, 3000, 10**6])
@@ -46,6 +54,14 @@ def test_what_is_read_at_a_time_does_not_matter(monkeypatch, max_voxels):
     parts = read_object(volume, next(table.itertuples()), max_voxels)
     assert (whole.mask == parts.mask).all() and whole.mask.size <= max_voxels
     assert len(volume.boxes) == len(whole.mask) if whole.is_reduced else len(volume.boxes) == 1
+
+
+def test_the_volume_of_a_cube_is_not_made_larger_at_its_ends():
+    volume, table = stored(np.pad(np.ones((9, 9, 9), int), 1))
+    reduced = read_object(volume, next(table.itertuples()), 125)
+    assert (
+        reduced.factors == (2, 2, 2) and reduced.mask.sum() == 112
+    )  # 9^3 / 8 = 91; with rims rounded up it would be 125
 
 
 def test_reduction_keeps_the_volume_of_a_ball():

@@ -71,6 +71,14 @@ def test_brightness_and_contrast_have_no_effect():
         assert one == pytest.approx(other)
 
 
+@pytest.mark.parametrize("bits", [8, 16])
+def test_signed_images_have_the_same_spectrum(bits):
+    image = np.random.default_rng(7).integers(0, 2**bits, (10, 10, 10))
+    mask = np.random.default_rng(8).random(image.shape) < 0.9
+    signed, unsigned = (image - 2 ** (bits - 1)).astype(f"i{bits // 8}"), image.astype(f"u{bits // 8}")
+    assert ps.features(signed, mask) == ps.features(unsigned, mask)
+
+
 def test_floating_point_images_have_the_same_spectrum_to_four_digits():
     image = np.random.default_rng(5).integers(0, 256, (12, 12, 12)).astype(np.uint8)
     mask = np.random.default_rng(6).random(image.shape) < 0.9

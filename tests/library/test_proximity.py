@@ -76,6 +76,14 @@ def test_where_the_volume_cuts_a_container_there_is_no_membrane():
     assert membrane(half).distance_nm(middle)[0] == 1
 
 
+def test_in_larger_voxels_a_center_may_lie_between_the_face_of_the_volume_and_the_first_voxels_center():
+    half, cut = np.zeros((3, 9, 9), bool), ((True, False), (False, False), (False, False))
+    half[:, 1:-1, 1:-1] = True
+    surface = membrane(half, (40, 40, 40), (15, 15, 15), cut)  # blocks of 4 voxels of 10 nm
+    at_face, at_center = (surface.distance_nm((z, 175, 175))[0] for z in (0, 15))
+    assert at_face == at_center == pytest.approx(120)
+
+
 def test_a_container_that_fills_the_volume_has_no_membrane():
     full = membrane(np.ones((3, 3, 3), bool), at_border=((True, True),) * 3)
     assert np.isnan(full.distance_nm((1, 1, 1))[0])

@@ -106,6 +106,15 @@ def test_levels_are_equally_wide_from_the_darkest_to_the_brightest():
     assert texture.quantize(image, inside, 300).dtype == np.uint16
 
 
+@pytest.mark.parametrize("levels", [8, 32, 200])
+def test_a_value_at_the_border_of_two_levels_belongs_to_the_upper_one(levels):
+    for width in range(1, 256):
+        values = np.arange(width + 1)
+        image = values.astype(np.uint8)[None, None]
+        expected = np.minimum(values * levels // width, levels - 1) + 1  # in whole numbers
+        assert texture.quantize(image, image >= 0, levels).ravel().tolist() == expected.tolist()
+
+
 def test_values_beyond_a_given_range_belong_to_the_last_levels():
     image = np.array([[[-5.0, 0.0, 1.0, 9.0]]])
     assert texture.quantize(image, image > -9, 2, (0, 2))[0, 0].tolist() == [1, 1, 2, 2]
@@ -115,7 +124,9 @@ def test_range_object_is_invariant_to_brightness_and_contrast():
     rng, mask = np.random.default_rng(1), ball()
     image = rng.integers(0, 100, mask.shape).astype(np.uint8)
     expected = texture.measure(image, mask, (4, 4, 4), SETTINGS)
-    assert texture.measure(2 * image + 30, mask, (4, 4, 4), SETTINGS) == pytest.approx(expected)
+    brighter = texture.measure(2 * image + 30, mask, (4, 4, 4), SETTINGS)
+    limits = {name: 2 * expected[name] + 30 for name in ("gray_low", "gray_high")}
+    assert brighter == pytest.approx({**expected, **limits})
     darker = texture.measure(image // 2, mask, (4, 4, 4), SETTINGS, (0, 100))
     assert darker["contrast"] < texture.measure(image, mask, (4, 4, 4), SETTINGS, (0, 100))["contrast"]
 
@@ -159,4 +170,4 @@ def test_every_measure_has_a_unit():
     found = texture.measure(np.arange(64).reshape(4, 4, 4), np.ones((4, 4, 4), bool), (4, 4, 4), SETTINGS)
     units = {name: texture.unit(name) for name in found}
     assert units["zone_size_mean"] == "voxels" and units["bright_mean"] == "steps" and units["contrast"] == "1"
-    assert set(units.values()) == {"1", "voxels", "steps", "bit", "nm"}
+    assert set(units.values()) == {"1", "voxels", "steps", "bit", "nm", "gray value"}

@@ -1,9 +1,10 @@
 import numpy as np
 import object_inputs as made_up
 import pytest
+import solids
 
 import export_meshes
-from densecell import files, io, mesh_files, meshes, morphology
+from densecell import files, io, mesh_files, meshes, morphology, object_surfaces
 
 SUFFIXES = (".glb", ".ply", ".stl", ".obj")
 
@@ -54,6 +55,31 @@ def test_all_objects_together_keep_to_their_number_of_triangles(inputs):
     assert table["triangles"].sum() <= 2000 and (table["is_closed"] == 1).all()
     shares = table["triangles"] / table["measured_triangles"]
     assert shares[0] == pytest.approx(shares[1], rel=0.02)
+
+
+def test_simplifying_twice_changes_volumes_by_2_percent_at_most(inputs):
+    mask = made_up.volumes()["cells"] == 3
+    mesh = object_surfaces.surface(mask, made_up.VOXEL_NM, (0, 0, 0), 1)
+    n, volume = len(mesh.faces), meshes.volume_um3(mesh)
+    for share in (0.981, 1.019):  # what was measured, of which the first time left this mesh
+        found = {(3, "surface"): (mesh, n, volume / share, (1, 1, 1))}
+        fewer, *rest = export_meshes.simplified_together(found, 60, n)[3, "surface"]
+        assert len(fewer.faces) < n and rest == [n, volume / share, (1, 1, 1)]
+        assert meshes.volume_um3(fewer) == pytest.approx(volume / share, rel=0.02)
+
+
+def test_what_is_held_does_not_grow_with_the_number_of_objects():
+    labels, ball = np.zeros((60, 60, 75), np.uint32), solids.ball(6)
+    for i, (z, y, x) in enumerate(np.ndindex(4, 4, 5), 1):
+        labels[15 * z :, 15 * y :, 15 * x :][tuple(map(slice, ball.shape))][ball] = i
+    volume, table = solids.stored(labels)
+    settings = {**made_up.SETTINGS, "max_triangles": 12_000, "fenestrations": "none"}
+    found = export_meshes.all_surfaces(volume, table, settings)
+    n, *others = {n for _, n, *_ in found.values()}
+    assert len(found) == 80 and not others and 80 * n > 48_000 + n
+    assert sum(len(mesh.faces) for mesh, *_ in found.values()) <= 48_000 + n
+    together = export_meshes.simplified_together(found, 12_000, settings["object_triangles"])
+    assert len({len(mesh.faces) for mesh, *_ in together.values()}) == 1  # the same share of each
 
 
 def test_large_objects_are_reduced_to_blocks_and_the_table_says_so(inputs):

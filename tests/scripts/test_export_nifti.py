@@ -6,6 +6,7 @@ import pytest
 
 import export_nifti
 from densecell import io
+from densecell.classes import UNLABELLED_INSTANCE
 from densecell.objects import count_objects
 
 RECORD = {"params": {}, "code": "", "parents": {}}
@@ -33,6 +34,21 @@ def test_equal_objects_give_equal_bytes_whatever_the_name(tmp_path):
     objects = np.ones((3, 4, 5), np.uint32)
     first, second = (exported(tmp_path, objects, name).read_bytes() for name in ("a.nii.gz", "b.nii.gz"))
     assert first == second
+
+
+def test_what_nobody_labelled_is_0(tmp_path):
+    objects = np.array([[[0, 3, UNLABELLED_INSTANCE]]], np.uint32)
+    found = nibabel.load(exported(tmp_path, objects))
+    assert found.get_data_dtype() == np.uint16 and np.asarray(found.dataobj).ravel().tolist() == [0, 3, 0]
+
+
+def test_a_number_above_those_of_the_table_is_refused(tmp_path):
+    exported(tmp_path, np.full((1, 2, 3), 3, np.uint32))
+    store, table = tmp_path / "labels.ome.zarr", tmp_path / "objects.csv"
+    io.write_volume(store, np.full((1, 2, 3), 70_001, np.uint32), (50, 10, 10), record=RECORD)
+    with pytest.raises(ValueError, match=r"labels.ome.zarr: expected numbers up to 3, .*objects.csv, found 70001"):
+        export_nifti.main(["--instances", str(store), "--objects", str(table), "--output", str(tmp_path / "b.nii.gz")])
+    assert not (tmp_path / "b.nii.gz").exists()
 
 
 def test_no_object_at_all(tmp_path):

@@ -35,8 +35,11 @@ def fractions():
     return pd.DataFrame(rows, columns=[*columns, "measure", "value", "unit"])
 
 
-def overlap():
-    rows = [("w", "train", "hybrid", "seed1", "core", "pooled", measure, 0.5) for measure in ("precision", "recall")]
+def overlap(region="train", predictor="seed1", recall=0.5):
+    rows = [
+        ("w", region, "hybrid", predictor, "core", "pooled", *score)
+        for score in (("precision", 0.5), ("recall", recall))
+    ]
     return pd.DataFrame(
         rows, columns=["volume", "region", "experiment", "predictor", "class", "pooling", "measure", "value"]
     )
@@ -62,3 +65,11 @@ def test_classes_get_their_bias_from_regions_and_else_from_held_out_slices(tmp_p
 def test_without_any_score_nothing_is_known(tmp_path):
     table = gathered(tmp_path)
     assert table["bias"].isna().all() and set(table["bias_from"]) == {""}
+
+
+def test_targets_in_regions_get_their_bias_from_those_that_chose_no_network(tmp_path):
+    tables = [overlap("eval", "top2"), overlap("test", "top2", 0.4)]
+    given = ["--overlap", picture_inputs.write_table(tmp_path / "o.csv", pd.concat(tables))]
+    table = gathered(tmp_path, *given, "--roles", '{"test": "test", "eval": "eval"}')
+    found = table[(table["source"] == "hybrid") & (table["class"] == "core")].iloc[0]
+    assert found["bias"] == pytest.approx(-0.2) and found["bias_from"] == "test (test) of w"

@@ -70,6 +70,13 @@ def test_classes_from_two_maps_stay_apart(tmp_path):
     assert set(counted["source"]) == {"two"} and set(counted["class"]) == {"granule"}
 
 
+def test_labels_of_one_class_are_counted(tmp_path):
+    """A source that annotates granules alone: all else in it is 254."""
+    labels = np.where(made_up.class_map() == 2, 2, 254)
+    table = measured(tmp_path, labels=labels.astype(np.uint8)).set_index(["instance", "class"])
+    assert table.loc[(5, "granule"), "fraction"] == 0.056 and table.loc[(5, "other"), "voxels"] == 1000 - 56
+
+
 def test_refuses_a_class_map_of_another_size_and_unknown_classes(tmp_path):
     with pytest.raises(ValueError, match=r"labels.ome.zarr: expected \(z, y, x\) = \(12, 20, 26\)"):
         measured(tmp_path, labels=np.zeros((12, 20, 20), np.uint8))
@@ -77,3 +84,11 @@ def test_refuses_a_class_map_of_another_size_and_unknown_classes(tmp_path):
         ValueError, match=r"labels.ome.zarr: expected classes from 0 to 3, or 255 for unlabelled, found \[7\]"
     ):
         measured(tmp_path / "b", labels=np.full((12, 20, 26), 7, np.uint8))
+
+
+def test_refuses_containers_that_their_table_does_not_have_and_names_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(made_up.ObjectTable, "table", lambda self, table=made_up.ObjectTable.table: table(self)[:1])
+    with pytest.raises(
+        ValueError, match=r"granules.csv: expected every number of its volume, found 2 missing, such as 2"
+    ):
+        measured(tmp_path)

@@ -107,6 +107,20 @@ def test_large_objects_are_reduced_and_told(folder):
     assert "container_reduced" in set(within[within["measure"] == "proximity"]["flag"])
 
 
+def test_in_a_container_that_vanishes_when_reduced_proximity_is_not_known(folder):
+    nuclei, nucleoli = np.zeros((2, 40, 40, 40), np.uint32)
+    nuclei[np.arange(40), np.arange(40), np.arange(40)] = 4  # a thread in a large box
+    nucleoli[20, 20, 20] = 1
+    store(folder, "nuclei", nuclei)
+    store(folder, "labels", nucleoli)
+    parents = count_objects(io.open_volume(folder / "labels.ome.zarr"))[["instance"]].assign(parent=4)
+    io.write_table(folder / "parents.csv", parents, {})
+    table = measured(folder, max_voxels=1000)
+    rows = table[table["measure"].isin(measure_morphology.PROXIMITY)]
+    assert len(rows) == len(measure_morphology.PROXIMITY) and rows["value"].isna().all()
+    assert set(rows["flag"]) == {"container_reduced container_touches_border"}
+
+
 def test_threads_and_what_is_held_change_nothing(folder, monkeypatch):
     measured(folder)
     monkeypatch.setattr(measure_morphology, "OBJECTS_AT_ONCE", 1)

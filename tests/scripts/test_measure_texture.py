@@ -52,6 +52,9 @@ def test_each_object_is_measured_in_its_box(objects):
     expected = texture.measure(image, labels == 1, VOXEL_NM, SETTINGS)
     found = table[table["instance"] == 1].set_index("measure")["value"].to_dict()
     assert found == pytest.approx(expected)
+    of_one = image[labels == 1]
+    assert (found["gray_low"], found["gray_high"]) == (of_one.min(), of_one.max())
+    assert set(table[table["measure"] == "gray_high"]["unit"]) == {"gray value"}
 
 
 def test_objects_at_the_border_and_too_small_ones_are_flagged(objects):
@@ -69,6 +72,7 @@ def test_a_global_range_is_that_of_all_objects(objects):
     expected = texture.measure(image, labels == 2, VOXEL_NM, SETTINGS, (among.min(), among.max()))
     found = table[table["instance"] == 2].set_index("measure")["value"].to_dict()
     assert found == pytest.approx(expected)
+    assert (found["gray_low"], found["gray_high"]) == (among.min(), among.max())
 
 
 def test_a_large_object_is_measured_in_larger_voxels(objects, monkeypatch):

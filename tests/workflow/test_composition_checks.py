@@ -25,7 +25,7 @@ def composed(config, **compose):
     for ensemble in config["ensembles"]:
         ensemble["top_k"] = [3]
     jobs = [{"volume": "subject2", "ensemble": e["name"], "probabilities": True} for e in config["ensembles"]]
-    config["prediction"]["full_volumes"] = jobs
+    config["prediction"]["full_volumes"], config["instances"] = jobs, []
     config["compositions"] = [{"name": "both", "ensembles": ["hybrid", "unet"]}]
     return config
 

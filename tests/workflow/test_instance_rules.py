@@ -60,9 +60,9 @@ def test_objects_their_tables_and_one_store_for_viewers(project, tmp_path):
 
 
 def test_a_watershed_of_probability_reads_that_of_the_class(project, tmp_path):
-    record = CELLS | {"method": "watershed", "watershed": {"from": "probability"}}
+    record = CELLS | {"class": "mitochondrion", "method": "watershed", "watershed": {"from": "probability"}}
     command = command_of(plan(project, tmp_path, [record], probabilities=True), "segment_instances")
-    assert re.search(r"--probability \S*volumes/subject2/hybrid/probabilities/cell.ome.zarr", command)
+    assert re.search(r"--probability \S*volumes/subject2/hybrid/probabilities/mitochondrion.ome.zarr", command)
 
 
 def test_settings_of_the_watershed_are_no_matter_of_components(project, tmp_path):

@@ -39,15 +39,15 @@ def class_map_of(volume, objects):
     return [folder], f"{folder}/labels.ome.zarr"
 
 
-def ensemble_with(volume, target):
-    """The ensemble that keeps the probabilities of a target in a whole volume."""
-    kept = [e for (v, e), job in FULL.items() if v == volume and job["probabilities"]]
+def ensemble_with(volume, target, among=None):
+    """The ensemble (one of `among`, or any) that keeps the probabilities of a target in a whole volume."""
+    kept = [e for (v, e), job in FULL.items() if v == volume and job["probabilities"] and (not among or e in among)]
     return next(e for e in kept if any(target in targets_of(member) for member in ENSEMBLES[e]["experiments"]))
 
 
-def probability_of(volume, target):
-    """(input, path of the store) of the probabilities of a target in a whole volume."""
-    folder = f"{R}/volumes/{volume}/{ensemble_with(volume, target)}"
+def probability_of(volume, target, among=None):
+    """(input, path of the store) of the probabilities of a target in a whole volume, by one of the ensembles `among`, or any."""
+    folder = f"{R}/volumes/{volume}/{ensemble_with(volume, target, among)}"
     return [folder], f"{folder}/probabilities/{target}.ome.zarr"
 
 
@@ -87,11 +87,17 @@ def flooded_by_probability(objects):
     return record["method"] == "watershed" and record["watershed"]["from"] == "probability"
 
 
+def own_probability(wildcards):
+    """`probability_of` the class of objects, by the ensemble that their class map is of, or one of its composition."""
+    record = INSTANCES[wildcards.objects]
+    return probability_of(wildcards.volume, record["class"], list(predicted_by(record["ensemble"]).values()))
+
+
 def flooded_input(wildcards):
     """What holds the probability that objects are cut by, or nothing."""
     if not flooded_by_probability(wildcards.objects):
         return []
-    return probability_of(wildcards.volume, INSTANCES[wildcards.objects]["class"])[0]
+    return own_probability(wildcards)[0]
 
 
 def segmentation_options(wildcards):
@@ -101,7 +107,7 @@ def segmentation_options(wildcards):
     if record["method"] == "watershed":
         options += ["--watershed", as_json(record["watershed"])]
     if flooded_by_probability(wildcards.objects):
-        options += ["--probability", probability_of(wildcards.volume, record["class"])[1]]
+        options += ["--probability", own_probability(wildcards)[1]]
     return options
 
 

@@ -54,7 +54,8 @@ def main(argv=None):
     lut[UNLABELLED] = UNLABELLED
     table = io.read_table(args.table)
     lying, *agreeing = count(objects, containers, members, lut, args.threads)
-    parents = parents_table(lying, table, [agreement(pairs, table) for pairs in agreeing])
+    agreeing = [agreement(pairs, table, args.table) for pairs in agreeing]
+    parents = parents_table(lying, table, agreeing, args.table)
     io.write_table(args.output, parents.assign(**args.keys)[[*PARENTS]], args.record)
 
 

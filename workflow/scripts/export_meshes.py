@@ -19,21 +19,38 @@ COLUMNS += ["is_closed", "block_z", "block_y", "block_x"]
 
 
 def all_surfaces(volume, table, settings):
-    """{(instance, part): (Mesh of at most settings["object_triangles"], its triangles and volume before, factors)}."""
-    progress, found = Progress(len(table), "objects"), {}
+    """{(instance, part): (Mesh of at most settings["object_triangles"], its triangles and volume before, factors)}.
+
+    Where those held together are more than 4 * settings["max_triangles"], half of that is kept: memory doesn't grow with
+    the number of objects.
+    """
+    progress, found, held, most = Progress(len(table), "objects"), {}, 0, 4 * settings["max_triangles"]
     for blocks in object_blocks(volume, table, settings["max_voxels"]):
         parts = object_surfaces(blocks, volume.voxel_size_nm, volume.origin_nm, settings)
         for part, mesh in parts.items():
             fewer = meshes.simplified(mesh, settings["object_triangles"])
             found[blocks.instance, part] = (fewer, len(mesh.faces), meshes.volume_um3(mesh), blocks.factors)
+            held += len(fewer.faces)
+        if held > most:
+            found = simplified_together(found, 2 * settings["max_triangles"], settings["object_triangles"])
+            held = sum(len(mesh.faces) for mesh, *_ in found.values())
+            most = max(most, 2 * held)  # where volumes allow no fewer
         progress.step()
     return dict(sorted(found.items(), key=lambda item: (item[0][0], item[0][1] != "surface")))
 
 
-def simplified_together(found, max_triangles):
-    """The same with at most about `max_triangles` of all objects together."""
-    limits = meshes.shared_out([len(mesh.faces) for mesh, *_ in found.values()], max_triangles)
-    return {key: (meshes.simplified(mesh, limit), *rest) for (key, (mesh, *rest)), limit in zip(found.items(), limits)}
+def simplified_together(found, max_triangles, object_triangles):
+    """The same with at most about `max_triangles` of all objects together, and volumes within 2 % of the measured ones.
+
+    Each keeps the same share of what it had with at most object_triangles, however often it was simplified since.
+    """
+    if sum(len(mesh.faces) for mesh, *_ in found.values()) <= max_triangles:
+        return found
+    limits = meshes.shared_out([min(n, object_triangles) for _, n, *_ in found.values()], max_triangles)
+    return {
+        key: (meshes.simplified(mesh, limit, volume=volume), n, volume, factors)
+        for (key, (mesh, n, volume, factors)), limit in zip(found.items(), limits)
+    }
 
 
 def mesh_table(found):
@@ -63,7 +80,7 @@ def main(argv=None):
 
     volume = io.open_volume(args.labels)
     found = all_surfaces(volume, io.read_table(args.objects), args.settings)
-    found = simplified_together(found, args.settings["max_triangles"])
+    found = simplified_together(found, args.settings["max_triangles"], args.settings["object_triangles"])
     parts = {mesh_files.part_name(*key): mesh for key, (mesh, *_) in found.items()}
     if not parts:
         print("no objects: the mesh files are empty")

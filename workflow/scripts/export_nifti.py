@@ -1,6 +1,6 @@
 """Export numbered objects as a compressed NIfTI file that keeps the voxel size (in µm); ITK-SNAP and 3D Slicer open it.
 
-Numbers up to 65,535 are written with 16 bits, which is what ITK-SNAP's labels have, larger ones with 32.
+Numbers up to 65,535 are written with 16 bits, which is what ITK-SNAP's labels have, larger ones with 32; what nobody labelled is 0.
 """
 
 import gzip
@@ -9,6 +9,7 @@ import numpy as np
 
 from command_line import Arguments, run
 from densecell import files, io
+from densecell.classes import UNLABELLED_INSTANCE
 from densecell.nifti import header, label_dtype
 from progress import Progress
 
@@ -21,8 +22,8 @@ def main(argv=None):
     args = arguments.parse(argv)
 
     volume = io.open_volume(args.instances)
-    numbers = io.read_table(args.objects).instance
-    dtype = label_dtype(max(numbers, default=0))
+    largest = max(io.read_table(args.objects).instance, default=0)
+    dtype = label_dtype(largest)
     progress = Progress(len(volume.slabs()), "slabs")
     with (
         files.writing(args.output, args.record) as partial,
@@ -32,7 +33,14 @@ def main(argv=None):
     ):
         packed.write(header(volume.shape, dtype, volume.voxel_size_nm, volume.origin_nm))
         for start, stop in volume.slabs():
-            packed.write(np.ascontiguousarray(volume[start:stop], dtype=dtype.newbyteorder("<")))
+            slab = volume[start:stop]
+            slab = np.where(slab == UNLABELLED_INSTANCE, 0, slab)
+            if slab.max() > largest:
+                raise ValueError(
+                    f"{args.instances}: expected numbers up to {largest}, the largest in {args.objects}, found {slab.max()}. Delete "
+                    "both; the next run makes them again."
+                )
+            packed.write(np.ascontiguousarray(slab, dtype=dtype.newbyteorder("<")))
             progress.step()
 
 

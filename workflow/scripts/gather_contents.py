@@ -23,7 +23,7 @@ def biases(args, chosen):
         if held_out is not None:
             of_classes |= _told("volume", *volume_bias(held_out, entry["experiments"]))
         if overlap is not None:
-            of_classes |= _told("volume", *volume_bias(overlap, [ensemble], f"top{entry['k']}"))
+            of_classes |= _told("volume", *volume_bias(overlap, [ensemble], f"top{entry['k']}", args.roles))
         if fractions is not None:
             found_here = fraction_bias(fractions, ensemble, entry["k"], args.margin_nm, args.roles)
             of_classes |= _told("volume fraction", *found_here)

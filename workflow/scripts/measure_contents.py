@@ -18,15 +18,16 @@ from densecell.classes import Classes
 from densecell.parallel import in_order
 
 
-def count(containers, maps, instances, n_classes, threads=1):
-    """Voxels of each class in each container, of each class map: a list of (n_containers + 1, n_classes) int64."""
+def count(containers, maps, instances, n_classes, table, threads=1):
+    """`counts_of_classes` in each container, of each class map, as a list. table: path of the containers' table, for messages."""
 
     def of_block(box):
         numbers = containers[box]
         return [pair_counts(numbers, labels[box]) for labels in maps]
 
     parts = zip(*in_order(of_block, blocks(containers), threads))
-    return [counts_of_classes(joined(pairs), instances, n_classes, labels.path) for labels, pairs in zip(maps, parts)]
+    counted = zip(maps, map(joined, parts))
+    return [counts_of_classes(pairs, instances, n_classes, labels.path, table) for labels, pairs in counted]
 
 
 def children_of(paths, children, source):
@@ -60,7 +61,7 @@ def main(argv=None):
     objects, tables = io.read_table(args.table), []
     for path, source, folder in zip(args.maps, args.sources, args.members or [None] * len(args.maps), strict=True):
         maps = [open_of_shape(path, containers), *member_maps(folder, args.record, containers)]
-        counts, *members = count(containers, maps, objects["instance"], len(classes), args.threads)
+        counts, *members = count(containers, maps, objects["instance"], len(classes), args.table, args.threads)
         children = children_of(args.parents, args.children, source)
         table = contents_table(counts, members, objects, classes, containers.voxel_size_nm, children)
         tables.append(table.assign(**args.keys, source=source)[[*CONTENTS]])

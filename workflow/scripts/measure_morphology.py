@@ -1,6 +1,6 @@
 """Measure the size and shape of each object of a volume, and how near it lies to the membrane of what contains it.
 
-Writes the columns of --keys (volume, objects, source, class), then instance, measure, value, unit, flag. An object is read by itself, so
+Writes the columns of --keys (volume, objects, class), then instance, measure, value, unit, flag. An object is read by itself, so
 memory is that of one object for each thread; one with a box above max_voxels is reduced for its shape (flag). With --parents,
 --containers and --container-table there are rows of proximity, center_distance_um and membrane_distance_um for objects
 that lie in one. Machireddy et al. 2023, doi 10.3389/fbinf.2023.1308708; docs/method.md, Shape of objects.
@@ -30,7 +30,7 @@ def center_of(row):
 
 
 def proximities(parents, objects, containers, volume, max_voxels, threads=1):
-    """{instance: ({measure: value}, flags)} of objects that lie in a container.
+    """{instance: ({measure: value}, flags)} of objects that lie in a container; NaN in one that vanishes when it is reduced.
 
     parents: table of instance and parent, 0 for none; objects, containers: their tables; volume: of the containers. One container
     is held for each thread.
@@ -44,7 +44,7 @@ def proximities(parents, objects, containers, volume, max_voxels, threads=1):
         cut = {"container_touches_border"} if container.touches_border else set()
         cut |= {"container_reduced"} if mask.is_reduced else set()
         if not mask.mask.any():
-            return {}
+            return {i: (dict.fromkeys(PROXIMITY, np.nan), cut) for i in instances}
         membrane, middle = Membrane(mask), center_of(container)
         found = {i: measure_proximity(membrane, middle, center_of(rows[i])) for i in instances}
         return {i: (measures, flags | cut) for i, (measures, flags) in found.items()}
@@ -86,7 +86,7 @@ def main(argv=None):
     arguments.input("parents", "which container each object lies in (csv)", required=False)
     arguments.input("containers", "numbers of the containers (OME-Zarr)", required=False)
     arguments.input("container_table", "their table (csv)", required=False)
-    arguments.parameter("keys", "JSON record of volume, objects, source, class", json_argument, required=True)
+    arguments.parameter("keys", "JSON record of volume, objects, class", json_argument, required=True)
     arguments.parameter("settings", "JSON record: the key morphology", json_argument, required=True)
     arguments.setting("threads", "CPU threads", int, 1)
     arguments.output("output", "measures of each object (csv)")

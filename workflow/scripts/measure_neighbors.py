@@ -1,6 +1,6 @@
 """Measure how far the objects of a volume are from each other and from those of other records, and how much of them touches.
 
-Writes the columns of --keys (volume, objects, source, class), then instance, neighbor_objects, neighbor (0: all), measure, value, unit,
+Writes the columns of --keys (volume, objects, class), then instance, neighbor_objects, neighbor (0: all), measure, value, unit,
 flag. Surfaces are read object by object; what is held of them is bounded, and one with a box above max_voxels is reduced (flag).
 docs/method.md, Neighbors and contacts.
 """
@@ -30,7 +30,7 @@ def tables(surfaces, others, volume, order, contact_nm, keys, threads):
     for name, of_record in others.items():
 
         def measure(place, of_record=of_record):
-            return measure_neighbors(surfaces, place, of_record, volume.shape, volume.voxel_size_nm, contact_nm)
+            return measure_neighbors(surfaces, place, of_record, volume, contact_nm)
 
         found = dict(zip(order, in_order(measure, order, threads)))
         rows = [
@@ -51,7 +51,7 @@ def main(argv=None):
     arguments.input("other_labels", "numbers of the objects of other records (OME-Zarr)", several=True, required=False)
     arguments.input("other_objects", "their tables (csv), in the same order", several=True, required=False)
     arguments.parameter("others", "JSON list of these records' names, in the same order", json_argument, [])
-    arguments.parameter("keys", "JSON record of volume, objects, source, class", json_argument, required=True)
+    arguments.parameter("keys", "JSON record of volume, objects, class", json_argument, required=True)
     arguments.parameter("settings", "JSON record of contact_nm and max_voxels", json_argument, required=True)
     arguments.setting("threads", "CPU threads", int, 1)
     arguments.output("output", "neighbors of each object (csv)")

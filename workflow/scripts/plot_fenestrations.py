@@ -12,7 +12,7 @@ from matplotlib.patches import Patch
 from command_line import Arguments, json_argument, run
 from densecell import io, rendering
 from densecell.fenestrations import fill_2d_z, fill_3d
-from densecell.reduction import read_object
+from densecell.object_masks import read_object
 from figure_output import display_name, new_figure, save
 from object_output import dot_legend, draw_columns, is_whole
 
@@ -59,10 +59,10 @@ def picture_of(image, parts):
 
 
 def draw_object(axes, image, row, found, color):
-    """One object in its slice with the tissue around it. found: `reduction.ObjectMask`; row: of the object table."""
+    """One object in its slice with the tissue around it. found: `object_masks.ObjectMask`; row: of the object table."""
     cavities, holes = holes_of(found.mask)
     z = shown_slice(cavities, holes)
-    factors = np.rint(np.array(found.voxel_size_nm) / image.voxel_size_nm).astype(int)
+    factors = found.factors
     at = min(row.z0 + z * factors[0] + factors[0] // 2, row.z1 - 1)
     pads = [int(np.ceil(MARGIN * n)) for n in found.mask.shape[1:]]
     low = [max(start - pad * factor, 0) for start, pad, factor in zip((row.y0, row.x0), pads, factors[1:])]

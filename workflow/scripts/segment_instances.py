@@ -1,9 +1,9 @@
 """Number the objects of a class in a class map: each connected component, or each piece that a watershed cuts it into.
 
 An object is made of the voxels of its class and of every class that lies in it. The volume is read slab by slab and several times;
-no result depends on slabs or threads. Objects below the smallest volume are left out. Writes a volume of numbers (uint32, 0: none),
-which begin at 1 and follow the objects' first voxels in a scan, and a table with one row for each object. Labels that hold numbers
-already are kept as they were drawn.
+no result depends on slabs or threads. Objects below the smallest volume are left out. Writes a volume of numbers (uint32, 0: none,
+4294967295: unlabelled in the class map), which begin at 1 and follow the objects' first voxels in a scan, and a table with one row for
+each object. Labels that hold numbers already are kept as they were drawn.
 """
 
 import sys
@@ -14,7 +14,7 @@ import numpy as np
 
 from command_line import Arguments, json_argument, run
 from densecell import files, io
-from densecell.classes import Classes
+from densecell.classes import UNLABELLED, UNLABELLED_INSTANCE, Classes
 from densecell.instances import ClassMask, Components, Drawn, Numbered
 from densecell.parallel import in_order
 from densecell.pieces import Cut, Pieces
@@ -67,6 +67,15 @@ def objects_of(volume, args, scratch):
     return Numbered(parts, args.min_volume_um3), facts
 
 
+def numbers_of(objects, volume, i):
+    """The numbers of slab i, and what nobody labelled there: (Z', Y, X) uint32. volume: what the objects come from."""
+    slab = objects.labels(i)
+    if volume.dtype == np.uint8:
+        start, stop = objects.slabs[i]
+        slab[volume[start:stop] == UNLABELLED] = UNLABELLED_INSTANCE
+    return slab
+
+
 def write_objects(args):
     """Number the objects and write their store and their table."""
     volume = io.open_volume(args.labels)
@@ -79,7 +88,8 @@ def write_objects(args):
         grid = (volume.voxel_size_nm, volume.origin_nm)
         with io.new_volume(args.output, volume.shape, np.uint32, *grid, args.record, attributes=attributes) as store:
             progress = Progress(len(objects.slabs), "slabs")
-            slabs = in_order(objects.labels, range(len(objects.slabs)), at_once(volume, args.threads))
+            places = range(len(objects.slabs))
+            slabs = in_order(lambda i: numbers_of(objects, volume, i), places, at_once(volume, args.threads))
             for (start, _), slab in zip(objects.slabs, slabs):
                 store.write(start, slab)
                 progress.step()

@@ -2,16 +2,18 @@
 
 An object belongs to the container that holds more than half of its voxels (the most frequent number among them), else to none.
 What a container holds is counted voxel by voxel, whether or not a voxel is part of an object, so that containers and what is
-outside of all of them add up to the class map. Numbers: 0 is none, `classes.UNLABELLED_INSTANCE` unlabelled; classes: 255 is
-unlabelled. A voxel that one of two volumes leaves unlabelled is not counted.
+outside of all of them add up to the class map. Numbers: 0 is none, `classes.UNLABELLED_INSTANCE` unlabelled; classes: 255
+is unlabelled, 254 none of the classes that a source annotates. A voxel that one of two volumes leaves unlabelled is not
+counted.
 """
 
 import numpy as np
 import pandas as pd
 
-from densecell.classes import UNLABELLED, UNLABELLED_INSTANCE
+from densecell.classes import OTHER, UNLABELLED, UNLABELLED_INSTANCE
 
 OUTSIDE = 0
+NO_CLASS = "other"  # what a source that annotates some classes only calls none of them: a row of its own
 MORE_THAN = 0.5  # of an object's voxels: what it takes to belong to a container, or to be confirmed by a network
 SPREAD = ("mean", "sd", "min", "max")
 BLOCK_ROWS = (
@@ -83,32 +85,34 @@ def _summed(keys, voxels):
     return *(half.astype(np.int64) for half in halves), summed.astype(np.int64)
 
 
-def counts_of_classes(pairs, instances, n_classes, name="class map"):
-    """Voxels of each class outside of all containers (row 0) and in each of them: (n_containers + 1, n_classes) int64.
+def counts_of_classes(pairs, instances, n_classes, name="class map", table="objects"):
+    """Voxels of each class outside of all containers (row 0) and in each: (n_containers + 1, n_classes + 1) int64.
 
-    pairs: `pair_counts` of container numbers and classes. instances: (n_containers,) their numbers, ascending.
+    The last column is of no class that the source annotates (254). pairs: `pair_counts` of container numbers and
+    classes. instances: (n_containers,) their numbers, ascending, in the file `table`. name: of the class map, for messages.
     Raises ValueError for a class that does not exist, and for a container that the table of objects doesn't have.
     """
     numbers, classes, voxels = pairs
     known = (numbers != UNLABELLED_INSTANCE) & (classes != UNLABELLED)
     numbers, classes, voxels = numbers[known], classes[known], voxels[known]
-    if (classes >= n_classes).any():
-        found = sorted(set(classes[classes >= n_classes].tolist()))[:5]
+    unknown = (classes >= n_classes) & (classes != OTHER)
+    if unknown.any():
+        found = sorted(set(classes[unknown].tolist()))[:5]
         raise ValueError(f"{name}: expected classes from 0 to {n_classes - 1}, or 255 for unlabelled, found {found}.")
-    counts = np.zeros((len(instances) + 1, n_classes), np.int64)
-    np.add.at(counts, (_place(numbers, instances), classes), voxels)
+    counts = np.zeros((len(instances) + 1, n_classes + 1), np.int64)
+    np.add.at(counts, (_place(numbers, instances, table), np.minimum(classes, n_classes)), voxels)
     return counts
 
 
-def _place(numbers, instances):
-    """Row of each number: 0 for outside, 1 + its place among the containers else."""
+def _place(numbers, instances, table):
+    """Row of each number: 0 for outside, 1 + its place among the containers else, which are in the file `table`."""
     instances = np.append(OUTSIDE, np.asarray(instances, np.int64))
     place = np.minimum(np.searchsorted(instances, numbers), len(instances) - 1)
-    missing = numbers[instances[place] != numbers]
+    missing = np.unique(numbers[instances[place] != numbers])
     if len(missing):
         raise ValueError(
-            f"objects: expected every number of the volume in its table, found {len(missing)} more, such as {missing[0]}. Delete both; "
-            "the next run makes them again."
+            f"{table}: expected every number of its volume, found {len(missing)} missing, such as {missing[0]}. Delete "
+            "both; the next run makes them again."
         )
     return place
 
@@ -132,18 +136,18 @@ def spread(values):
     return values.mean(axis=0), sd, values.min(axis=0), values.max(axis=0)
 
 
-def parents_table(pairs, objects, agreeing=()):
+def parents_table(pairs, objects, agreeing=(), table="objects"):
     """The container of each object: columns instance, voxels, parent, share, and the spread of the members' agreement.
 
     pairs: `pair_counts` of object numbers and container numbers. objects: table of the objects (instance, voxels), ascending.
     parent: the container with more than half of the voxels, 0 where none has. share: that of the container with most voxels
     (of equal ones of the least number), NaN where no voxel is labelled. agreeing: of each network (n_objects,) the share of an
-    object's voxels that it calls its class.
+    object's voxels that it calls its class. table: the file of the objects, for messages.
     """
     numbers, containers, voxels = pairs
     known = (numbers != OUTSIDE) & (numbers != UNLABELLED_INSTANCE) & (containers != UNLABELLED_INSTANCE)
     numbers, containers, voxels = numbers[known], containers[known], voxels[known]
-    place = _place(numbers, objects["instance"]) - 1
+    place = _place(numbers, objects["instance"], table) - 1
     total = np.bincount(place, voxels, minlength=len(objects))
     held = np.flatnonzero(containers != OUTSIDE)
     order = held[np.lexsort((containers[held], -voxels[held], place[held]))]
@@ -151,41 +155,46 @@ def parents_table(pairs, objects, agreeing=()):
     largest, best = np.zeros(len(objects)), np.zeros(len(objects), np.int64)
     largest[of], best[of] = voxels[order][first], containers[order][first]
     share = np.divide(largest, total, out=np.full(len(objects), np.nan), where=total > 0)
-    table = objects[["instance", "voxels"]].assign(parent=np.where(share > MORE_THAN, best, OUTSIDE), share=share)
+    found = objects[["instance", "voxels"]].assign(parent=np.where(share > MORE_THAN, best, OUTSIDE), share=share)
     agreeing = np.reshape(list(agreeing), (len(agreeing), len(objects)))
     for name, values in zip(SPREAD, spread(agreeing)):
-        table[f"agreement_{name}"] = values
-    return table.assign(n_members=len(agreeing))
+        found[f"agreement_{name}"] = values
+    return found.assign(n_members=len(agreeing))
 
 
-def agreement(pairs, objects):
+def agreement(pairs, objects, table="objects"):
     """Share of each object's voxels to which a network gives its class: (n_objects,) float64.
 
     pairs: `pair_counts` of object numbers and 1 for the class, 0 for others. objects: as for `parents_table`."""
-    counts = counts_of_classes(pairs, objects["instance"], 2)[1:]
+    counts = counts_of_classes(pairs, objects["instance"], 2, table=table)[1:]
     return counts[:, 1] / np.maximum(counts.sum(axis=1), 1)
 
 
 def contents_table(counts, members, objects, classes, voxel_size_nm, children=()):
     """What each container holds of each class, in the columns from `instance` on (CONTENTS, docs/outputs.md) but `source`.
 
-    counts: (n_containers + 1, n_classes) voxels, row 0 outside of all. members: the same of each network's own class map,
-    (n_members, n_containers + 1, n_classes), within the same containers. objects: table of the containers (instance, orphan,
-    touches_border). classes: `Classes`. voxel_size_nm: (z, y, x). children: {class: table of its objects (parent,
-    agreement_mean)}; a class that it doesn't have gets no number of objects.
+    counts: (n_containers + 1, n_classes + 1) voxels, row 0 outside of all, the last column of none of the classes: rows
+    NO_CLASS, where there are any. members: the same of each network's own class map, (n_members, n_containers + 1,
+    n_classes + 1), within the same containers. objects: table of the containers (instance, orphan, touches_border).
+    classes: `Classes`. voxel_size_nm: (z, y, x). children: {class: table of its objects (parent, agreement_mean)}; a class
+    that it doesn't have gets no number of objects.
     """
     counts, n_rows = np.asarray(counts), len(objects) + 1
+    names = [*classes.names, *[NO_CLASS] * bool(counts[:, -1].any())]
+    counts = counts[:, : len(names)]
     voxel_um3 = np.prod(np.asarray(voxel_size_nm, float)) * 1e-9
-    inner = np.array([[j in classes.members_of(i) for j in range(len(classes))] for i in range(len(classes))])
+    inner = np.eye(len(names), dtype=bool)
+    for i in range(len(classes)):
+        inner[i, classes.members_of(i)] = True
     with_inner = counts @ inner.T
     table = {
-        name: np.repeat(np.append(0, objects[name].to_numpy(np.int64)), len(classes))
+        name: np.repeat(np.append(0, objects[name].to_numpy(np.int64)), len(names))
         for name in ("instance", "orphan", "touches_border")
     }
-    table |= {"class": np.tile(classes.names, n_rows), "voxels": counts.ravel()}
+    table |= {"class": np.tile(names, n_rows), "voxels": counts.ravel()}
     table |= {"volume_um3": counts.ravel() * voxel_um3, "fraction": shares(counts).ravel()}
-    members = np.reshape(members, (len(members), n_rows, len(classes)))
-    for name, values in zip(SPREAD, spread(shares(members) if len(members) else members)):
+    members = np.reshape(members, (len(members), n_rows, len(classes) + 1))[..., : len(names)]
+    for name, values in zip(SPREAD, spread(shares(members))):
         table[f"fraction_{name}"] = values.ravel()
     table["n_members"] = len(members)
     table["with_inner_um3"] = with_inner.ravel() * voxel_um3
@@ -200,7 +209,7 @@ def _with_objects(table, children):
     for subject, objects in children.items():
         rows = table["class"] == subject
         kept = {"n_objects": objects}
-        if not objects["agreement_mean"].isna().any():
+        if table["n_members"].max() > 0 and not objects["agreement_mean"].isna().any():
             kept["n_confirmed"] = objects[objects["agreement_mean"] > MORE_THAN]
         for name, some in kept.items():
             numbers = some["parent"].value_counts().reindex(table.loc[rows, "instance"], fill_value=0)

@@ -45,27 +45,44 @@ def _fractions(rows):
 
 
 def _places(rows, roles):
-    places = rows[["volume", "region"]].drop_duplicates().itertuples(index=False, name=None)
-    return "; ".join(f"{region} ({roles[region]}) of {volume}" for volume, region in places)
+    return "; ".join(_place(row, roles) for row in rows[["volume", "region"]].drop_duplicates().itertuples())
 
 
-def volume_bias(metrics, experiments, predictor=None):
+def _place(row, roles):
+    return f"{row.region} ({roles[row.region]}) of {row.volume}"
+
+
+def volume_bias(metrics, experiments, predictor=None, roles=None):
     """Bias of the volume of each target: ({target: bias}, where from), from precision and recall; ({}, "") without any.
 
     metrics: table of pooled overlap scores (held_out_metrics.csv, overlap_metrics.csv), of these experiments, and of one predictor or of
-    all draws. The mean over draws and regions; a draw without a defined precision, or of 0, is left out.
+    all draws. roles: {region: role}; then as in `fraction_bias` only regions that played no part in training or choosing
+    count, without any those of role eval. The mean over draws and regions; where nothing is found and something drawn (no
+    precision, recall 0) the bias is -1; a draw in which nothing was drawn, or nothing found was right, is left out.
     """
     rows = metrics[(metrics["pooling"] == "pooled") & metrics["experiment"].isin(experiments)]
     rows = rows if predictor is None else rows[rows["predictor"] == predictor]
+    if roles is None:
+        return _volume_bias(rows, lambda row: f"{row.region or 'all regions'} of {row.volume}")
+    for wanted in (UNSEEN, ("eval",)):
+        bias, words = _volume_bias(rows[rows["region"].map(roles).isin(wanted)], lambda row: _place(row, roles))
+        if bias:
+            return bias, words
+    return {}, ""
+
+
+def _volume_bias(rows, place):
+    """`volume_bias` of rows of scores. place: of a row the words for its region."""
     keys = ["volume", "region", "experiment", "predictor", "class"]
     scores = {
         m: rows[rows["measure"] == m].drop_duplicates(keys).set_index(keys)["value"] for m in ("precision", "recall")
     }
-    ratio = (scores["recall"] / scores["precision"].where(scores["precision"] > 0)).dropna()
+    precision, recall = scores["precision"], scores["recall"]
+    ratio = recall / precision.where(precision > 0)
+    ratio = ratio.mask(precision.isna() & (recall == 0), 0.0).dropna()
     if ratio.empty:
         return {}, ""
-    regions = rows[["volume", "region"]].drop_duplicates().itertuples(index=False, name=None)
-    words = "; ".join(f"{region or 'all regions'} of {volume}" for volume, region in regions)
+    words = "; ".join(place(row) for row in rows[["volume", "region"]].drop_duplicates().itertuples())
     return (ratio.groupby("class", sort=False).mean() - 1).to_dict(), words
 
 

@@ -6,6 +6,8 @@ Every sentence follows from the table of contents (`assignment.CONTENTS`, with `
 import numpy as np
 import pandas as pd
 
+from densecell.assignment import NO_CLASS
+
 INTRODUCTION = (
     "Share of its volume that each class fills. ±: standard deviation over the networks of the ensemble, in the same object. Networks that "
     "learned from the same labels err alike; how far they are off together is told as a percentage against what people drew."
@@ -18,7 +20,8 @@ def contained_classes(contents, classes, subject):
     were assigned, each from the first class map that has any of it. contents: rows of one volume and record."""
     lying = set(classes.members_of(classes.index(subject))) - {classes.index(subject)}
     found = {}
-    for name, source in contents[["class", "source"]].drop_duplicates().itertuples(index=False):
+    pairs = contents.loc[contents["class"] != NO_CLASS, ["class", "source"]].drop_duplicates()
+    for name, source in pairs.itertuples(index=False):
         rows = contents[(contents["class"] == name) & (contents["source"] == source)]
         is_told = classes.index(name) in lying or rows["n_objects"].notna().any()
         if is_told and name != subject and (rows["voxels"].sum() or rows["n_objects"].sum()):

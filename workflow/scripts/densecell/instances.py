@@ -100,7 +100,7 @@ class Components:
 
 
 class Drawn:
-    """Objects that somebody drew, with their numbers, to be used like `Components`; what nobody labelled is none.
+    """Objects that somebody drew, with their numbers, to be used like `Components`; what nobody labelled stays unlabelled.
 
     volume: (Z, Y, X) uint32, read lazily.
     """
@@ -113,8 +113,7 @@ class Drawn:
 
     def labels(self, i):
         """The numbers of slab i: (Z', Y, X) uint32."""
-        slab = self._volume[self.slabs[i][0] : self.slabs[i][1]]
-        return np.where(slab == UNLABELLED_INSTANCE, 0, slab).astype(np.uint32)
+        return self._volume[self.slabs[i][0] : self.slabs[i][1]].astype(np.uint32, copy=False)
 
 
 def check_number(n):
@@ -128,6 +127,7 @@ def check_number(n):
 
 class Numbered:
     """Objects without those that are too small, numbered from 1 by their first voxels; keep: with the numbers they have.
+    What nobody labelled (`classes.UNLABELLED_INSTANCE`) stays so.
 
     parts: what has slabs, labels(i) and objects. min_volume_um3: smaller objects are left out. objects: the `ObjectTable` of
     what stays; n_removed, removed_um3: what does not.
@@ -154,9 +154,10 @@ class Numbered:
         if self._is_same:
             return slab
         if self._old.max() < 2**26:
-            table = np.zeros(int(self._old.max()) + 1, np.uint32)
-            table[self._old] = self._new
-            return table[slab]
+            table = np.zeros(int(self._old.max()) + 2, np.uint32)
+            table[self._old], table[-1] = self._new, UNLABELLED_INSTANCE
+            return table.take(slab, mode="clip")  # only what nobody labelled is above all numbers
         known, places = np.unique(slab, return_inverse=True)  # drawn numbers may be anything; there are few in a slab
-        at = np.minimum(np.searchsorted(self._old, known), len(self._old) - 1)
-        return np.where(self._old[at] == known, self._new[at], 0).astype(np.uint32)[places.reshape(slab.shape)]
+        old, new = (np.append(numbers, UNLABELLED_INSTANCE) for numbers in (self._old, self._new))
+        at = np.searchsorted(old, known)
+        return np.where(old[at] == known, new[at], 0).astype(np.uint32)[places.reshape(slab.shape)]

@@ -2,7 +2,8 @@
 
 Vertices are (x, y, z) in micrometers. A GLB holds a mesh for each part, named `<instance>` or `<instance>_fenestrations`, and
 says units and axes in `asset.extras`; PLY holds the number of the object of each face; OBJ a group for each part; STL
-triangles alone. No file holds colors. trimesh was chosen since it writes all four, and equal bytes for equal meshes.
+triangles alone. These say the unit in their headers. No file holds colors. trimesh was chosen since it writes all four,
+and equal bytes for equal meshes.
 """
 
 import json
@@ -17,6 +18,7 @@ from densecell import files
 from densecell.meshes import Mesh, joined
 
 UNITS = {"unit": "micrometer", "axes": ["x", "y", "z"]}
+WORDS = b"unit micrometer, axes x y z"  # where a format has comments only
 
 
 def part_name(instance, part):
@@ -53,11 +55,12 @@ def _ply(parts):
     whole = _trimesh(joined(list(parts.values())))
     numbers = [np.full(len(mesh.faces), named_part(name)[0], np.int32) for name, mesh in parts.items()]
     whole.face_attributes["instance"] = np.concatenate(numbers)
-    return whole.export(file_type="ply", vertex_normal=False)
+    written = whole.export(file_type="ply", vertex_normal=False)
+    return written.replace(b"comment https://github.com/mikedh/trimesh", b"comment " + WORDS, 1)
 
 
 def _stl(parts):
-    return _trimesh(joined(list(parts.values()))).export(file_type="stl")
+    return WORDS.ljust(80) + _trimesh(joined(list(parts.values()))).export(file_type="stl")[80:]
 
 
 def _obj(parts):
@@ -73,7 +76,7 @@ WRITERS = {".glb": _glb, ".ply": _ply, ".stl": _stl, ".obj": _obj}
 
 
 def write_meshes(path, parts, record=None):
-    """Write {name: Mesh} as the format of the path's suffix. Raises ValueError for an unknown one, and where there is no mesh."""
+    """Write {name: Mesh} as the format of the path's suffix. Raises ValueError for an unknown one."""
     suffix = Path(path).suffix
     if suffix not in WRITERS:
         raise ValueError(f"{path}: expected a mesh file that ends in one of {', '.join(WRITERS)}.")
@@ -88,9 +91,10 @@ def _empty(suffix):
         text += b" " * (-len(text) % 4)
         return struct.pack("<4sIII4s", b"glTF", 2, 20 + len(text), len(text), b"JSON") + text
     if suffix == ".ply":
-        header = "ply\nformat ascii 1.0\nelement vertex 0\nproperty float x\nproperty float y\nproperty float z\n"
+        header = f"ply\nformat ascii 1.0\ncomment {WORDS.decode()}\nelement vertex 0\n"
+        header += "property float x\nproperty float y\nproperty float z\n"
         return (header + "element face 0\nproperty list uchar int vertex_indices\nend_header\n").encode()
-    return bytes(84) if suffix == ".stl" else b"# no objects\n"
+    return WORDS.ljust(80) + bytes(4) if suffix == ".stl" else b"# no objects\n"
 
 
 def read_glb(path):

@@ -37,12 +37,13 @@ def is_closed(mesh):
     return len(np.unique(there)) == len(there) and np.array_equal(np.sort(there), np.sort(back))
 
 
-def simplified(mesh, max_triangles, exactly=False):
+def simplified(mesh, max_triangles, exactly=False, volume=None):
     """The mesh with about `max_triangles` triangles, or more: as many as keep it closed and its volume within 2 %.
 
-    exactly: no more in any case, for pictures. A mesh that has no more is returned as it is.
+    exactly: no more in any case, for pictures. volume: in um3, that 2 % are of, where the mesh was simplified before;
+    None: its own. A mesh that has no more is returned as it is.
     """
-    volume, target = volume_um3(mesh), max(int(max_triangles), 4)
+    volume, target = volume_um3(mesh) if volume is None else volume, max(int(max_triangles), 4)
     closed = None
     while target < len(mesh.faces):
         vertices, faces = fast_simplification.simplify(

@@ -40,6 +40,7 @@ MEASURES = {  # name: unit
 SIZES = ("voxels", "volume_um3", "equivalent_diameter_um")  # known however small an object is
 ROUND = 0.01  # below this elongation an object has no direction
 CORNERS = np.ones((3, 3, 3), bool)
+TRIANGLES_AT_ONCE = 2**18  # of a mesh, that are summed
 PAD = 2  # a smoothed mask is below 0.5 one voxel outside its box
 UM = 1e-3
 
@@ -52,18 +53,17 @@ class Mesh(NamedTuple):
     triangles: np.ndarray
 
     def corners(self):
-        """The three corners of each triangle: 3 x (m, 3)."""
-        return (self.vertices[self.triangles[:, i]] for i in range(3))
+        """The three corners of each triangle, 3 x (n, 3), of TRIANGLES_AT_ONCE after another."""
+        for first in range(0, len(self.triangles), TRIANGLES_AT_ONCE):
+            yield self.vertices[self.triangles[first : first + TRIANGLES_AT_ONCE].T]
 
     def volume(self):
         """What it encloses, without its cavities, in nm3 (the divergence theorem)."""
-        a, b, c = self.corners()
-        return abs(np.einsum("ij,ij->", a, np.cross(b, c))) / 6
+        return abs(sum(np.einsum("ij,ij->", a, np.cross(b, c)) for a, b, c in self.corners())) / 6
 
     def area(self):
         """Of all its surfaces, those of cavities too, in nm2."""
-        a, b, c = self.corners()
-        return np.linalg.norm(np.cross(b - a, c - a), axis=1).sum() / 2
+        return sum(np.linalg.norm(np.cross(b - a, c - a), axis=1).sum() for a, b, c in self.corners()) / 2
 
 
 def smoothing_sigmas(voxel_size_nm, smoothing_voxels):
@@ -190,7 +190,8 @@ def shape_of(mask, voxel_size_nm, smoothing_voxels=1.0, closing_nm=0.0):
     mesh, is_smoothed = object_mesh(mask, voxel_size_nm, smoothing_voxels)
     outer_mesh = mesh
     if n_pieces > 1 or np.count_nonzero(outer) > np.count_nonzero(body):
-        outer_mesh, is_smoothed = object_mesh(outer, voxel_size_nm, smoothing_voxels)
+        outer_mesh, outer_is_smoothed = object_mesh(outer, voxel_size_nm, smoothing_voxels)
+        is_smoothed = is_smoothed and outer_is_smoothed
     volume, hull = outer_mesh.volume(), hull_volume(outer_mesh.vertices)
     center, lengths, directions = principal_axes(outer, voxel_size_nm)
     measures = {

@@ -96,7 +96,7 @@ def contact_area_nm2(one, other, contact_nm):
     """Area of the faces of one surface that have another one in front of or behind them, at most contact_nm away.
 
     Taken between the middles of faces; the way to the nearest one may be IN_FRONT oblique, so that sides of an object near the rim of
-    a contact don't count.
+    a contact don't count. The far side of a thin object, which looks at the other one through itself, doesn't either.
     """
     limit = contact_nm + one.slack_nm + other.slack_nm
     near = _near(one.faces, other, limit)
@@ -106,21 +106,26 @@ def contact_area_nm2(one, other, contact_nm):
     found = np.isfinite(distances)
     near, distances, nearest = np.flatnonzero(near)[found], distances[found], nearest[found]
     along = np.abs(((other.faces[nearest] - one.faces[near]) * one.normals[near]).sum(axis=1))
-    return float(one.areas[near][along >= IN_FRONT * distances - NEARLY_NM].sum())
+    back, own = one.face_tree.query(other.faces[nearest])
+    same_side = (one.normals[near] * one.normals[own]).sum(axis=1) > 0  # else the object itself lies between
+    kept = (along >= IN_FRONT * distances - NEARLY_NM) & (same_side | (distances <= back + NEARLY_NM))
+    return float(one.areas[near][kept].sum())
 
 
 def compare_with(surfaces, place, others, voxel_size_nm, contact_nm):
-    """(gap in nm, place of the nearest), [(place, contact area in nm2)] of one object among others, an infinite gap if there are none.
+    """(gap in nm, place of the nearest), [(place, contact area in nm2, its share of the object's surface, whether one is reduced)].
 
-    surfaces, others: `Surfaces`, the same for objects of one record; place: of the object. Others are looked at in the order of the
-    distances of their boxes, until none can be nearer; of equal gaps the first of these counts.
+    Of one object among others; an infinite gap if there are none. surfaces, others: `Surfaces`, the same for objects of
+    one record; place: of the object. Others are looked at in the order of the distances of their boxes, until none can be
+    nearer; of equal gaps the first of these counts. The object's surface is looked up once: two large ones would push each
+    other out.
     """
     gaps = box_gaps(surfaces.boxes[place], others.boxes, voxel_size_nm)
     best, nearest, contacts = np.inf, None, []
-    for candidate in np.lexsort((others.instances, gaps)):
-        if others is surfaces and candidate == place:
-            continue
-        one, other = surfaces[place], others[candidate]
+    candidates = [c for c in np.lexsort((others.instances, gaps)) if others is not surfaces or c != place]
+    one = surfaces[place] if candidates else None
+    for candidate in candidates:
+        other = others[candidate]
         limit = max(best, contact_nm + one.slack_nm + other.slack_nm)
         if gaps[candidate] > limit:
             break
@@ -129,7 +134,8 @@ def compare_with(surfaces, place, others, voxel_size_nm, contact_nm):
             best, nearest = gap, candidate
         if gap <= contact_nm + one.slack_nm + other.slack_nm:
             area = contact_area_nm2(one, other, contact_nm)
-            contacts += [(candidate, area)] if area > 0 else []
+            is_reduced = one.is_reduced or other.is_reduced
+            contacts += [(candidate, area, area / one.area(), is_reduced)] if area > 0 else []
     return (best, nearest), contacts
 
 
@@ -143,26 +149,28 @@ def nearest_center(surfaces, place, others):
     return kept[0] if kept else (np.inf, None)
 
 
-def measure_neighbors(surfaces, place, others, shape, voxel_size_nm, contact_nm):
+def measure_neighbors(surfaces, place, others, volume, contact_nm):
     """[(number of the neighbor or 0 for all, measure, value, flags)] of one object and the objects of one record.
 
-    shape: (Z, Y, X) of the volume. Measures: MEASURES; nearest ones only where there are others, areas only of those in contact.
-    Flags: touches_border; border_nearer, an unseen object outside the volume could be nearer than this one; reduced.
+    volume: has shape, voxel_size_nm and origin_nm. Measures: MEASURES; nearest ones only where there are others, areas
+    only of those in contact. Flags: touches_border; border_nearer, an unseen object outside the volume, or the center of
+    one, could be nearer than this one; reduced.
     """
-    row, box = surfaces.rows[place], surfaces.boxes[place]
-    border_nm = (np.minimum(box[:, 0], np.array(shape) - box[:, 1]) * voxel_size_nm).min()
+    row, voxel_nm, shape = surfaces.rows[place], np.array(volume.voxel_size_nm, float), np.array(volume.shape)
+    box = surfaces.boxes[place]
+    center = (surfaces.centers[place] - volume.origin_nm) / voxel_nm + 0.5  # in voxels from the volume's corner
+    borders = [(np.minimum(low, shape - high) * voxel_nm).min() for low, high in ((center, center), box.T)]
     flags = {"touches_border"} if row.touches_border else set()
     away, of_center = nearest_center(surfaces, place, others)
-    (gap, of_gap), contacts = compare_with(surfaces, place, others, voxel_size_nm, contact_nm)
+    (gap, of_gap), contacts = compare_with(surfaces, place, others, voxel_nm, contact_nm)
     rows = []
-    for name, value, found in zip(MEASURES, (away, gap), (of_center, of_gap)):
+    for name, value, found, border_nm in zip(MEASURES, (away, gap), (of_center, of_gap), borders):
         if found is not None:
-            beyond = {"border_nearer"} if gap > border_nm else set()
+            beyond = {"border_nearer"} if value > border_nm else set()
             rows.append((others.instances[found], name, value * UM, flags | beyond))
     rows.append((0, "n_contacts", len(contacts), flags))
-    for found, area in contacts:
-        is_reduced = surfaces[place].is_reduced or others[found].is_reduced
+    for found, area, share, is_reduced in contacts:
         of_pair = flags | ({"reduced"} if is_reduced else set())
         rows.append((others.instances[found], "contact_area_um2", area * UM**2, of_pair))
-        rows.append((others.instances[found], "contact_fraction", area / surfaces[place].area(), of_pair))
+        rows.append((others.instances[found], "contact_fraction", share, of_pair))
     return rows

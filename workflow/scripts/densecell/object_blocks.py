@@ -9,7 +9,7 @@ import numpy as np
 
 from densecell.binning import binned_shape
 from densecell.objects import BOX
-from densecell.reduction import reduction_factors
+from densecell.reduction import block_voxels, reduction_factors
 
 
 class ObjectBlocks(NamedTuple):
@@ -27,7 +27,7 @@ class ObjectBlocks(NamedTuple):
 def object_blocks(volume, table, max_voxels):
     """Each object of a volume as `ObjectBlocks` of at most `max_voxels` blocks, when its last slice was read.
 
-    volume: of object numbers; has voxel_size_nm and slabs() and gives slices by volume[start:stop]. table: its objects
+    volume: of object numbers; has shape, voxel_size_nm and slabs() and gives slices by volume[start:stop]. table: its objects
     (`objects.ObjectTable`). The volume is read once, slab by slab; memory: a slab and the blocks of the objects whose boxes it
     cuts. Objects come in the order of their last slices. Blocks are counted in integers, so the slabs don't matter.
     """
@@ -35,7 +35,7 @@ def object_blocks(volume, table, max_voxels):
     open_ones = []
     for start, stop in volume.slabs():
         while waiting and waiting[-1].z0 < stop:
-            open_ones.append(_Counts(waiting.pop(), volume.voxel_size_nm, max_voxels))
+            open_ones.append(_Counts(waiting.pop(), volume, max_voxels))
         if not open_ones:
             continue
         slab = volume[start:stop]
@@ -50,11 +50,12 @@ def object_blocks(volume, table, max_voxels):
 class _Counts:
     """Voxels of one object in each block of its box."""
 
-    def __init__(self, row, voxel_size_nm, max_voxels):
+    def __init__(self, row, volume, max_voxels):
         self.instance = int(row.instance)
         self.start, self.stop = (tuple(int(getattr(row, name)) for name in BOX[i::2]) for i in (0, 1))
         shape = [b - a for a, b in zip(self.start, self.stop)]
-        self.factors = reduction_factors(shape, voxel_size_nm, max_voxels)
+        self.factors = reduction_factors(shape, volume.voxel_size_nm, max_voxels)
+        self.shape = volume.shape
         self.counts = np.zeros(binned_shape(shape, self.factors), np.min_scalar_type(int(np.prod(self.factors))))
 
     def add(self, z0, slab):
@@ -75,5 +76,5 @@ class _Counts:
         self.counts[block : block + len(counts)] += counts.astype(self.counts.dtype)
 
     def blocks(self):
-        mask = 2 * self.counts.astype(np.int64) >= np.prod(self.factors)
+        mask = 2 * self.counts.astype(np.int64) >= block_voxels(self.start, self.stop, self.factors, self.shape)
         return ObjectBlocks(self.instance, mask, self.start, self.factors)

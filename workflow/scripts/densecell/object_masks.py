@@ -1,6 +1,6 @@
 """One object of a volume as a mask in memory, in coarser voxels where its box is too large for that.
 
-Arrays are (Z, Y, X), sizes and positions (z, y, x). A reduced block belongs to the object if at least half of it does.
+Arrays are (Z, Y, X), sizes and positions (z, y, x). Which reduced blocks belong to the object is said in `reduction.py`.
 """
 
 from typing import NamedTuple
@@ -9,7 +9,7 @@ import numpy as np
 
 from densecell.binning import binned_origin_nm, binned_shape, binned_voxel_size_nm
 from densecell.objects import BOX, crop
-from densecell.reduction import reduction_factors
+from densecell.reduction import block_voxels, reduction_factors
 
 SLAB_VOXELS = 2**26  # read at a time from boxes that are too large
 
@@ -52,11 +52,9 @@ def read_object(volume, row, max_voxels):
 
 
 def _read_reduced(volume, instance, low, high, factors):
-    """(Z', Y', X') bool: blocks of which at least half of the voxels, at the end those that exist, are of the object."""
+    """(Z', Y', X') bool: blocks of which at least half is of the object."""
     shape = binned_shape(high - low, factors)
     inside = np.empty(shape, bool)
-    sizes = [np.diff(np.append(np.arange(0, n, f), n)) for n, f in zip(high - low, factors)]
-    area = np.multiply.outer(sizes[1], sizes[2])
     layers = max(1, SLAB_VOXELS // int(np.prod((high - low)[1:]) * factors[0]))
     for first in range(0, shape[0], layers):
         last = min(first + layers, shape[0])
@@ -65,5 +63,5 @@ def _read_reduced(volume, instance, low, high, factors):
         for axis in (2, 1, 0):
             starts = np.arange(0, counts.shape[axis], factors[axis])
             counts = np.add.reduceat(counts, starts, axis=axis, dtype=np.int32)
-        inside[first:last] = 2 * counts >= sizes[0][first:last, None, None] * area
+        inside[first:last] = 2 * counts >= block_voxels((z0, *low[1:]), (z1, *high[1:]), factors, volume.shape)
     return inside

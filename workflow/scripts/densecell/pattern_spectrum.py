@@ -71,8 +71,9 @@ def spectrum(image, mask, n_max=8, element="cube"):
     if image.dtype.kind == "f":  # whole numbers take a quarter of the memory and a fraction of the time
         image = np.rint((np.clip(image, darkest, brightest) - darkest) * (FLOAT_STEPS / (brightest - darkest)))
         image, darkest, brightest = image.astype(np.uint16), np.uint16(0), np.uint16(FLOAT_STEPS)
-    bright = np.where(mask, image - darkest, 0).astype(image.dtype)
-    dark = np.where(mask, brightest - image, 0).astype(image.dtype)
+    whole = np.dtype(f"u{image.dtype.itemsize}")  # differences of signed numbers wrap, and fit when unsigned
+    bright = np.where(mask, image - darkest, 0).astype(whole)
+    dark = np.where(mask, brightest - image, 0).astype(whole)
     total = bright.sum(dtype=np.float64)
     openings = -np.diff(opened_sums(bright, n_max + 1, element)) / total
     closings = -np.diff(opened_sums(dark, n_max, element)) / total

@@ -49,6 +49,8 @@ class Membrane:
             return float(self._inside.query(at * self.voxel_nm)[0]), True
         if self._outside is None:
             return np.nan, False
+        # where the volume cuts a reduced container, a position may lie between the face and the first voxel's center
+        at = np.clip(at, 0, np.array(self.mask.shape) - 1)
         low = np.floor(at).astype(int)
         corners = np.array(list(np.ndindex(2, 2, 2)))
         weights = np.where(corners, at - low, 1 - (at - low)).prod(axis=1)

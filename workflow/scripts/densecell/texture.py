@@ -21,6 +21,7 @@ OFFSETS = [
 CONNECTIVITIES = {6: 1, 18: 2, 26: 3}  # neighbors -> the steps along axes that skimage counts
 
 UNITS = {"zone_size_mean": "voxels", "n_zones": "1", "voxels": "voxels", "voxel_nm": "nm"}
+UNITS |= dict.fromkeys(("gray_low", "gray_high"), "gray value")
 
 
 def quantize(image, mask, levels=LEVELS, gray_range=None):
@@ -36,7 +37,8 @@ def quantize(image, mask, levels=LEVELS, gray_range=None):
         return out
     darkest, brightest = gray_range or (values.min(), values.max())
     if brightest > darkest:
-        values = np.floor((values - darkest) * (levels / (brightest - darkest)))
+        # in this order borders between levels are exact
+        values = np.floor((values - darkest) * levels / (brightest - darkest))
     else:
         values = np.zeros(len(values))
     out[mask] = np.clip(values, 0, levels - 1).astype(out.dtype) + 1
@@ -134,17 +136,22 @@ def measure(image, mask, voxel_size_nm, settings, gray_range=None):
 
     image, mask: (Z, Y, X) of its box; voxel_size_nm: (z, y, x); settings: levels, connectivity, resample_above and spectrum (element,
     n_max), as in the configuration; gray_range: (darkest, brightest) or None for the object's own. Of fewer than SMALLEST_VOXELS voxels
-    all measures but their number are NaN.
+    all measures but their number are NaN. gray_low and gray_high: the range that was used.
     """
     image, mask, voxel_nm = isotropic.isotropic(image, mask, voxel_size_nm, settings["resample_above"])
     n_voxels, spectrum = int(mask.sum()), settings["spectrum"]
     enough = n_voxels >= SMALLEST_VOXELS
     mask = mask if enough else np.zeros((1, 1, 1), bool)
     image = image if enough else np.zeros((1, 1, 1), np.uint8)
+    if not enough:
+        gray_range = np.nan, np.nan
+    elif gray_range is None:
+        gray_range = image[mask].min(), image[mask].max()
     levels = quantize(image, mask, settings["levels"], gray_range)
     found = cooccurrence_features(cooccurrence(pair_counts(levels, settings["levels"])))
     found |= zone_features(*zones(levels, settings["connectivity"]))
     found |= pattern_spectrum.features(image, mask, spectrum["element"], spectrum["n_max"])
+    found |= dict(zip(("gray_low", "gray_high"), map(float, gray_range)))
     return {**found, "voxels": n_voxels, "voxel_nm": voxel_nm}
 
 
