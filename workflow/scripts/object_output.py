@@ -76,9 +76,10 @@ def draw_columns(axes, columns, color):
 def dot_legend(figure, color, what="an object"):
     """What dots and bars mean, below the panels."""
     style = {"marker": "o", "linestyle": "", "markersize": 5, "markeredgecolor": EDGE, "markeredgewidth": 0.5}
+    hollow = "not whole (cut by the volume's border, or in no cell): not counted"
     handles = [
         Line2D([], [], markerfacecolor=color, label=what, **style),
-        Line2D([], [], markerfacecolor="none", label="not whole (cut by the volume's border, or in no cell): not counted", **style),
+        Line2D([], [], markerfacecolor="none", label=hollow, **style),
         Line2D([], [], color="black", marker="_", markersize=9, linewidth=0, label="mean of those counted, one SD"),
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False)
