@@ -90,6 +90,7 @@ class _Watch(TorchDispatchMode):
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):
         out = function(*args, **(kwargs or {}))
         tensors = [a for arg in args for a in (arg if isinstance(arg, (list, tuple)) else (arg,))]
+        self.kept += [t for t in tensors if isinstance(t, torch.Tensor)]  # a passing weight's identity would come again
         sources = list(dict.fromkeys(self.producer[id(t)] for t in tensors if id(t) in self.producer))
         result = out[0] if isinstance(out, (tuple, list)) else out
         if sources and isinstance(result, torch.Tensor):
